@@ -1,0 +1,38 @@
+"""Is it alive, is it ready, and how is it doing: health checks and the metrics page."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from mainstay.api.door import Request
+
+__all__ = ["HealthEndpoints"]
+
+
+class HealthEndpoints:
+    """Open to whoever can reach the port; says nothing of calls, keys or prompts.
+
+    Args:
+        parts: returns the state of each part by name: ``up`` or what is wrong with it.
+        metrics: returns the metrics page of all workers together.
+    """
+
+    def __init__(self, parts: Callable[[], Mapping[str, str]], metrics: Callable[[], bytes]) -> None:
+        self._parts = parts
+        self._metrics = metrics
+
+    async def live(self, request: Request) -> None:
+        """``GET /health/live``: 200 while this worker serves."""
+        await request.respond(200, [], b'{"status":"alive"}')
+
+    async def ready(self, request: Request) -> None:
+        """``GET /health/ready``: 200 when every part is up, else 503 with the failing parts named."""
+        parts = self._parts()
+        ready = all(state == "up" for state in parts.values())
+        body = msgspec.json.encode({"status": "ready" if ready else "not_ready", "parts": parts})
+        headers = [] if ready else [(b"retry-after", b"1")]
+        await request.respond(200 if ready else 503, headers, body)
+
+    async def metrics(self, request: Request) -> None:
+        """``GET /metrics``: Prometheus' text format."""
+        await request.respond(200, [], self._metrics(), b"text/plain; version=0.0.4; charset=utf-8")

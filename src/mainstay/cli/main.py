@@ -1,0 +1,61 @@
+"""``mainstay``: puts the verbs together and turns errors into sentences and exit codes."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mainstay import __version__
+from mainstay.cli import config, keys, models, records
+from mainstay.cli.chat import chat
+from mainstay.cli.check import check
+from mainstay.cli.serve import serve
+from mainstay.cli.up import up
+from mainstay.core.errors import SetupError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="mainstay",
+    help="Runs language models in production: one endpoint, every model, one record of every call.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(up)
+app.command()(serve)
+app.command()(check)
+app.command()(chat)
+app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
+app.add_typer(records.app, name="records")
+app.add_typer(config.app, name="config")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mainstay {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Runs language models in production: one endpoint, every model, one record of every call."""
+
+
+def main() -> None:
+    """Run the command line; a ``SetupError`` becomes one sentence on standard error and its exit code."""
+    try:
+        app()
+    except SetupError as error:
+        sys.stderr.write(f"mainstay: {error.message}\n")
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:
+        # The reader of our output (head, less) has left; that is no failure.
+        sys.stderr.close()
+        raise SystemExit(0) from None

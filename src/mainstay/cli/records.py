@@ -1,0 +1,315 @@
+"""``mainstay records``: list, show and follow the records of calls.
+
+``list`` and ``show`` first load what the workers' journals hold, server running or not, so that they never
+miss an answered call; ``tail`` does so once and then follows what the running server loads.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from mainstay.core.clock import wall_ms
+from mainstay.core.config import parse_duration
+from mainstay.core.errors import StartError
+from mainstay.core.record import Record
+
+if TYPE_CHECKING:  # SQLAlchemy costs a quarter of a second, which 'mainstay --help' should not
+    from sqlalchemy import Engine
+
+    from mainstay.telemetry.store import RecordFilter
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Records of calls: list, show, follow.", no_args_is_help=True, rich_markup_mode=None)
+
+ConfigFile = Annotated[
+    Path, typer.Option("--config", "-c", help="The configuration: a YAML file or a directory of them.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Since = Annotated[str, typer.Option(help="Not older than this: 15m, 1h, 7d, or a time such as 2026-11-21T08:00.")]
+Route = Annotated[str | None, typer.Option(help="Only calls of this route.")]
+Model = Annotated[str | None, typer.Option(help="Only calls this model served, by its name in 'models'.")]
+Key = Annotated[str | None, typer.Option(help="Only calls with this key, by its name or id.")]
+Team = Annotated[str | None, typer.Option(help="Only calls of this team.")]
+Outcome = Annotated[str | None, typer.Option(help="Only this outcome: ok, refused, failed or gone.")]
+Status = Annotated[int | None, typer.Option(help="Only this HTTP status.")]
+Error = Annotated[str | None, typer.Option(help="Only this error code, for example upstream_timeout.")]
+
+#: Of the values of a line, those that a table shows, and how wide a terminal must be for each.
+_COLUMNS = (
+    ("time", 0),
+    ("status", 0),
+    ("outcome", 170),
+    ("route", 0),
+    ("model", 110),
+    ("key", 120),
+    ("in", 140),
+    ("out", 140),
+    ("first", 130),
+    ("total", 0),
+    ("tries", 150),
+    ("error", 100),
+    ("id", 0),
+)
+
+
+@app.command("list")
+def _list(
+    config: ConfigFile,
+    since: Since = "",
+    route: Route = None,
+    model: Model = None,
+    key: Key = None,
+    team: Team = None,
+    outcome: Outcome = None,
+    status: Status = None,
+    error: Error = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    before: Annotated[str | None, typer.Option(help="Go on after this record id (the last one shown).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List records, newest first: a table on a terminal, lines of tab-separated values elsewhere.
+
+    The values are: time (UTC), status, outcome, route, model, key, tokens in, tokens out, ms to the first
+    event, ms in all, attempts, error, id.
+
+    \b
+    Examples:
+      mainstay records list --config mainstay.yaml --since 1h --outcome failed
+      mainstay records list --config mainstay.yaml --key alice --limit 10 --json
+    """
+    from mainstay.telemetry.service import list_records
+
+    with _opened(config) as (engine, names):
+        where = _filter(names, since, route, model, key, team, outcome, status, error)
+        records = list_records(engine, where, limit=limit, before=before)
+    if as_json:
+        typer.echo(json.dumps([_full(record) for record in records], indent=2))
+    elif sys.stdout.isatty():
+        _table([_cells(record, names) for record in records])
+    else:
+        for record in records:
+            typer.echo("\t".join(_cells(record, names)))
+
+
+@app.command("show")
+def _show(
+    reference: Annotated[str, typer.Argument(metavar="ID", help="The record's id, or the request id.")],
+    config: ConfigFile,
+    as_json: AsJson = False,
+) -> None:
+    """Show one record whole: who, what, every attempt with its reason and timings, and the content if it was
+    kept.
+
+    \b
+    Examples:
+      mainstay records show 0199c0de-7a01-7b3c-8d4e-5f6071829304 --config mainstay.yaml
+      mainstay records show req-42 --config mainstay.yaml --json
+    """
+    from mainstay.telemetry.service import get_record
+
+    with _opened(config) as (engine, names):
+        record = get_record(engine, reference)
+    if record is None:
+        raise StartError(f"There is no record with the id or request id '{reference}'.")
+    if as_json:
+        typer.echo(json.dumps({**_full(record), "content": _builtin(record.content)}, indent=2))
+        return
+    for line in _lines(record, names):
+        typer.echo(line)
+
+
+@app.command("tail")
+def _tail(
+    config: ConfigFile,
+    route: Route = None,
+    model: Model = None,
+    key: Key = None,
+    team: Team = None,
+    outcome: Outcome = None,
+    status: Status = None,
+    error: Error = None,
+    as_json: AsJson = False,
+) -> None:
+    """Follow records as they come in from the running server, one line each, until Ctrl-C.
+
+    \b
+    Examples:
+      mainstay records tail --config mainstay.yaml
+      mainstay records tail --config mainstay.yaml --outcome failed --json
+    """
+    from mainstay.telemetry.service import tail_records
+
+    with _opened(config) as (engine, names):
+        where = _filter(names, "", route, model, key, team, outcome, status, error)
+        try:
+            for record in tail_records(engine, where):
+                line = json.dumps(_full(record)) if as_json else "\t".join(_cells(record, names))
+                sys.stdout.write(line + "\n")
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            return
+
+
+@contextmanager
+def _opened(config: Path) -> Iterator[tuple["Engine", dict[str, str]]]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from mainstay.config.load import load_config
+    from mainstay.identity.service import key_names
+    from mainstay.store.sql import migrate, open_engine
+    from mainstay.telemetry.jobs import Loader
+
+    loaded = load_config(config)
+    engine = open_engine(loaded.config.store.url)
+    try:
+        migrate(engine)
+        try:
+            Loader(engine, loaded.home / "journal").load_once()
+        except (SQLAlchemyError, OSError) as error:
+            typer.echo(f"The newest records could not be loaded yet ({type(error).__name__}).", err=True)
+        yield engine, key_names(engine)
+    finally:
+        engine.dispose()
+
+
+def _filter(
+    names: dict[str, str],
+    since: str,
+    route: str | None,
+    model: str | None,
+    key: str | None,
+    team: str | None,
+    outcome: str | None,
+    status: int | None,
+    error: str | None,
+) -> "RecordFilter":
+    from mainstay.telemetry.store import RecordFilter
+
+    return RecordFilter(
+        since=_since(since) if since else None,
+        route=route,
+        target=model,
+        keys=() if key is None else _aliases(key, names),
+        team=team,
+        outcome=outcome,
+        status=status,
+        error=error,
+    )
+
+
+def _aliases(key: str, names: dict[str, str]) -> tuple[str, ...]:
+    return (key, *(id_ for id_, name in names.items() if name == key), *([names[key]] if key in names else []))
+
+
+def _since(text: str) -> int:
+    try:
+        return wall_ms() - round(parse_duration(text) * 1000)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            "write 15m, 1h, 7d, or a time such as 2026-11-21T08:00 (UTC).", param_hint="--since"
+        ) from None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _cells(record: Record, names: dict[str, str]) -> tuple[str, ...]:
+    usage = record.usage
+    cells = (
+        _time(record.at),
+        str(record.status or ""),
+        record.outcome,
+        record.route,
+        record.target,
+        names.get(record.key, record.key),
+        "" if usage is None else str(usage.input),
+        "" if usage is None else str(usage.output),
+        _ms(record.first_ms),
+        _ms(record.total_ms),
+        str(len(record.attempts)),
+        record.error,
+        record.id,
+    )
+    # What a caller chose must not break a line nor command a terminal.
+    return tuple(_printable(cell) for cell in cells)
+
+
+def _table(rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not rows:
+        console.print("No records.")
+        return
+    shown = [index for index, (_, width) in enumerate(_COLUMNS) if console.width >= width]
+    table = Table(box=None, pad_edge=False)
+    for index in shown:
+        name = _COLUMNS[index][0]
+        # The id must come out whole, to be copied into 'show'.
+        table.add_column(name, no_wrap=True, min_width=36 if name == "id" else None)
+    colours = {"ok": "green", "refused": "yellow", "failed": "red", "gone": "dim"}
+    for row in rows:
+        cells = (row[0][5:19], *row[1:])  # the month to the second
+        table.add_row(*(Text(cells[index]) for index in shown), style=colours.get(row[2], ""))
+    console.print(table)
+
+
+def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
+    for name, value in _full(record).items():
+        if name in ("attempts", "usage") or value in ("", None):
+            continue
+        shown = _time(record.at) if name == "at" else names.get(record.key, value) if name == "key" else value
+        yield f"{name:<16}{_printable(str(shown))}"
+    for name, value in _builtin(record.usage).items() if record.usage else ():
+        if value:
+            yield f"{'tokens.' + name if name != 'estimated' else name:<16}{value}"
+    for number, attempt in enumerate(record.attempts, 1):
+        timings = [f"headers {_ms(attempt.headers_ms)}"] if attempt.headers_ms is not None else []
+        timings += [f"first {_ms(attempt.first_ms)}"] if attempt.first_ms is not None else []
+        ids = [part for part in (attempt.upstream_model, attempt.upstream_id, attempt.detail) if part]
+        yield _printable(
+            f"attempt {number:<8}{attempt.cause}: {attempt.target} at {attempt.provider}, "
+            f"{attempt.outcome or 'unfinished'} {attempt.status or ''}".rstrip()
+            + f", from {_ms(attempt.offset_ms)} ms: "
+            + ", ".join((*timings, f"total {_ms(attempt.total_ms)} ms"))
+            + (f" ({'; '.join(ids)})" if ids else "")
+        )
+    if record.content is not None:
+        yield "request         " + _printable(record.content.request)
+        yield "response        " + _printable(record.content.response)
+
+
+def _full(record: Record) -> dict[str, Any]:
+    """Return every field but the content, defaults too: a script should not have to guess."""
+    values = {name: getattr(record, name) for name in record.__struct_fields__ if name != "content"}
+    values["attempts"] = [_builtin(attempt) for attempt in record.attempts]
+    values["usage"] = _builtin(record.usage)
+    return values
+
+
+def _builtin(value: msgspec.Struct | None) -> Any:
+    return None if value is None else msgspec.structs.asdict(value)
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(sep=" ", timespec="milliseconds")[:23]
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"

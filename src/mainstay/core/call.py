@@ -1,0 +1,76 @@
+"""One call on its way down the line."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from mainstay.core.events import Dialect
+from mainstay.core.prompt import Prompt
+from mainstay.core.record import Attempt, Record
+from mainstay.core.target import Feature, Target
+from mainstay.core.timeouts import Timeouts
+
+__all__ = ["Ask", "Call", "Caller"]
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who calls: one key. ``routes`` is what it may call, None meaning everything."""
+
+    key: str
+    name: str = ""
+    team: str = ""
+    routes: frozenset[str] | None = None
+
+
+class Ask(msgspec.Struct):
+    """What is asked: the caller's own bytes, the few fields the line reads, and the rest on demand.
+
+    ``read`` turns ``raw`` into a :class:`Prompt` and ``scan`` says which features it needs; both run at most once and
+    only when something asks.
+    """
+
+    raw: bytes
+    dialect: Dialect
+    model: str
+    stream: bool
+    include_usage: bool
+    read: Callable[[bytes], Prompt]
+    scan: Callable[["Ask"], frozenset[Feature]]
+    _prompt: Prompt | None = None
+    _features: frozenset[Feature] | None = None
+
+    @property
+    def prompt(self) -> Prompt:
+        """The request in no one's dialect."""
+        if self._prompt is None:
+            self._prompt = self.read(self.raw)
+        return self._prompt
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What a model must be able to do to answer."""
+        if self._features is None:
+            self._features = self.scan(self)
+        return self._features
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call that was admitted: frozen, a change is a ``msgspec.structs.replace``.
+
+    ``record`` is the one exception to the freeze: it is opened at the socket, filled on the way and settled once.
+    ``headers`` are the caller's headers that may go up (lower-case names), chosen by the endpoint. ``started`` and
+    ``deadline`` are monotonic seconds. ``target`` and ``attempt`` are set by the routing stage, once per attempt.
+    """
+
+    ask: Ask
+    record: Record
+    caller: Caller
+    route: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    started: float
+    deadline: float
+    timeouts: Timeouts
+    #: The caller's own id for a chain of gateways: how many Mainstays this request has passed.
+    hops: int = 0
+    target: Target | None = None
+    attempt: Attempt | None = None

@@ -1,0 +1,13 @@
+"""Time as values: wall clock for records, monotonic clock for durations."""
+
+import time
+
+__all__ = ["monotonic", "wall_ms"]
+
+#: Seconds on a clock that never goes back; only differences mean anything.
+monotonic = time.monotonic
+
+
+def wall_ms() -> int:
+    """Milliseconds since 1970-01-01T00:00:00Z."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,313 @@
+"""Every way a call can fail, as one tree.
+
+The class carries what the outside needs: the HTTP status, the stable wire ``code``, OpenAI's ``type`` and whether
+asking again makes sense. One place per dialect renders it (``api/``); nobody else writes an error body.
+
+::
+
+    MainstayError
+    ├── CallerError                       the caller can put it right
+    │   ├── InvalidRequest        400  invalid_request
+    │   ├── Unsupported           400  unsupported_by_model
+    │   ├── ContextOverflow       400  context_length_exceeded
+    │   ├── ContentFiltered       400  content_filter
+    │   ├── Unauthenticated       401  invalid_api_key
+    │   ├── Forbidden             403  route_not_allowed
+    │   ├── ModelNotFound         404  model_not_found
+    │   ├── NotFound              404  not_found
+    │   ├── MethodNotAllowed      405  method_not_allowed
+    │   ├── RequestTimeout        408  request_timeout
+    │   ├── BodyTooLarge          413  body_too_large
+    │   ├── UnsupportedMediaType  415  unsupported_media_type
+    │   └── HeadTooLarge          431  head_too_large
+    ├── CallerGone                499  caller_gone
+    ├── Internal                  500  internal_error
+    ├── UpstreamError                     a model's server failed
+    │   ├── UpstreamRefused       4xx  upstream_refused      (the caller's own fault, as the upstream says)
+    │   ├── UpstreamCredential    502  upstream_credential   (our key is bad, not the caller's)
+    │   ├── UpstreamRateLimited   429  upstream_rate_limited
+    │   ├── UpstreamUnreachable   502  upstream_unreachable
+    │   ├── UpstreamFailed        502  upstream_failed       (5xx)
+    │   ├── UpstreamBroken        502  upstream_broken       (an answer that is not an answer)
+    │   ├── UpstreamInterrupted   502  upstream_interrupted  (broke after it began)
+    │   └── UpstreamTimeout       504  upstream_timeout
+    ├── Unavailable               503  unavailable
+    └── SetupError                        no HTTP: a command ends with an exit code
+        ├── ConfigError           exit 2
+        └── StartError            exit 1
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "BodyTooLarge",
+    "CallerError",
+    "CallerGone",
+    "ConfigError",
+    "ContentFiltered",
+    "ContextOverflow",
+    "Forbidden",
+    "HeadTooLarge",
+    "Internal",
+    "InvalidRequest",
+    "MainstayError",
+    "MethodNotAllowed",
+    "ModelNotFound",
+    "NotFound",
+    "RequestTimeout",
+    "SetupError",
+    "StartError",
+    "Unauthenticated",
+    "Unavailable",
+    "Unsupported",
+    "UnsupportedMediaType",
+    "UpstreamBroken",
+    "UpstreamCredential",
+    "UpstreamError",
+    "UpstreamFailed",
+    "UpstreamInterrupted",
+    "UpstreamRateLimited",
+    "UpstreamRefused",
+    "UpstreamTimeout",
+    "UpstreamUnreachable",
+]
+
+
+class MainstayError(Exception):
+    """Base of every error Mainstay raises on purpose.
+
+    Args:
+        message: one sentence for the caller that says what to do; no secret, host, path or stack.
+        param: the request field at fault, as a path (``messages[0].role``), or None.
+        code: overrides the class's stable wire code.
+        status: overrides the class's HTTP status.
+        retry_after: seconds after which asking again makes sense; rendered on 429 and 503.
+        extra: fields added to the rendered error object (an upstream's own details).
+    """
+
+    status: int = 500
+    code: str = "internal_error"
+    type: str = "api_error"
+    #: Whether the same request could succeed on another attempt (here or elsewhere).
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        status: int | None = None,
+        retry_after: float | None = None,
+        extra: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after = retry_after
+        self.extra = extra
+        if code is not None:
+            self.code = code
+        if status is not None:
+            self.status = status
+
+
+class CallerError(MainstayError):
+    """The caller can put it right."""
+
+    status = 400
+    code = "invalid_request"
+    type = "invalid_request_error"
+
+
+class InvalidRequest(CallerError):
+    """The request is not what the dialect allows; ``param`` names the field."""
+
+
+class Unsupported(CallerError):
+    """The chosen model cannot do what was asked; nothing is dropped in silence."""
+
+    code = "unsupported_by_model"
+
+
+class ContextOverflow(CallerError):
+    """The prompt does not fit the model's window."""
+
+    code = "context_length_exceeded"
+
+
+class ContentFiltered(CallerError):
+    """The upstream's content filter refused the request."""
+
+    code = "content_filter"
+
+
+class Unauthenticated(CallerError):
+    """No key, or none that is known, alive and in time."""
+
+    status = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
+
+
+class Forbidden(CallerError):
+    """The key is good but not for this."""
+
+    status = 403
+    code = "route_not_allowed"
+    type = "permission_error"
+
+
+class ModelNotFound(CallerError):
+    """No route or model has this name."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class NotFound(CallerError):
+    """No such path or item."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(CallerError):
+    """The path exists; the method does not. ``allow`` is the one that does."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, allow: str) -> None:
+        super().__init__(f"Use {allow} on this path.")
+        self.allow = allow
+
+
+class RequestTimeout(CallerError):
+    """The caller sent its request too slowly."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class BodyTooLarge(CallerError):
+    """The body is over ``server.max_body``."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class UnsupportedMediaType(CallerError):
+    """The body's content type or encoding is not one we read."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class HeadTooLarge(CallerError):
+    """The request line and headers are over the limit."""
+
+    status = 431
+    code = "head_too_large"
+
+
+class CallerGone(MainstayError):
+    """The caller closed the connection before the answer was complete. No fault of ours, no error metric."""
+
+    status = 499
+    code = "caller_gone"
+
+
+class Internal(MainstayError):
+    """A fault of Mainstay itself."""
+
+
+class UpstreamError(MainstayError):
+    """A model's server failed; see the subclasses for how."""
+
+    status = 502
+    code = "upstream_error"
+    retryable = True
+
+
+class UpstreamRefused(UpstreamError):
+    """The upstream says the request itself is at fault (its 4xx), in its own words."""
+
+    status = 400
+    code = "upstream_refused"
+    type = "invalid_request_error"
+    retryable = False
+
+
+class UpstreamCredential(UpstreamError):
+    """The upstream refused our credential (401, 402, 403): the operator's to fix, not the caller's."""
+
+    code = "upstream_credential"
+
+
+class UpstreamRateLimited(UpstreamError):
+    """The upstream's 429."""
+
+    status = 429
+    code = "upstream_rate_limited"
+    type = "rate_limit_error"
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection, or it was lost before a byte of the answer came."""
+
+    code = "upstream_unreachable"
+
+
+class UpstreamFailed(UpstreamError):
+    """The upstream's own 5xx."""
+
+    code = "upstream_failed"
+
+
+class UpstreamBroken(UpstreamError):
+    """A 200 whose body is not an answer."""
+
+    code = "upstream_broken"
+
+
+class UpstreamInterrupted(UpstreamError):
+    """The answer began and broke off before its end."""
+
+    code = "upstream_interrupted"
+
+
+class UpstreamTimeout(UpstreamError):
+    """One of the timers ran out; the message names which."""
+
+    status = 504
+    code = "upstream_timeout"
+    type = "timeout_error"
+
+
+class Unavailable(MainstayError):
+    """Mainstay or a part it needs is not ready; try again shortly."""
+
+    status = 503
+    code = "unavailable"
+    type = "service_unavailable"
+    retryable = True
+
+
+class SetupError(MainstayError):
+    """A command cannot go on; ``exit_code`` is what the shell sees."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(SetupError):
+    """The configuration is wrong: the message lists every problem found."""
+
+    code = "config_error"
+    exit_code = 2
+
+
+class StartError(SetupError):
+    """A part could not start: a busy port, a missing model, no write permission."""
+
+    code = "start_error"

@@ -1,0 +1,106 @@
+"""The record of one call: what was asked of whom, what came back, when, and why it ended.
+
+A record is opened at the socket and settled exactly once, on every path. It never holds a key, an upstream
+credential or, unless the route says ``content: full``, a word of the prompt or the answer. Encoded as one JSON object
+it is a line of the worker's journal and, later, a row of the database.
+"""
+
+import msgspec
+
+from mainstay.core.clock import wall_ms
+from mainstay.core.ids import uuid7
+from mainstay.core.usage import Usage
+
+__all__ = ["Attempt", "Content", "Outcome", "Record"]
+
+#: ``ok``; ``refused`` (the caller's fault, 4xx); ``failed`` (ours or an upstream's); ``gone`` (the caller left).
+Outcome = str
+
+
+class Attempt(msgspec.Struct, omit_defaults=True):
+    """One call of one upstream. Times are milliseconds; durations are from the start of this attempt."""
+
+    target: str = ""
+    provider: str = ""
+    #: Why it was made: ``first``, ``retry``, ``fallback`` or ``hedge``.
+    cause: str = "first"
+    #: ``ok`` or the code of the error that ended it.
+    outcome: str = ""
+    status: int = 0
+    #: Milliseconds from the record's start to this attempt's.
+    offset_ms: float = 0.0
+    #: Until the upstream's status line and headers; None when they never came.
+    headers_ms: float | None = None
+    #: Until the first content-bearing event; None when none came.
+    first_ms: float | None = None
+    total_ms: float = 0.0
+    #: The upstream's own name for the model and id for the answer, as it reported them.
+    upstream_model: str = ""
+    upstream_id: str = ""
+    #: Where it went: host and port of the upstream, as OpenTelemetry's server.address and server.port.
+    address: str = ""
+    port: int = 0
+    #: Content-bearing events of a stream.
+    events: int = 0
+    detail: str = ""
+
+
+class Content(msgspec.Struct, omit_defaults=True):
+    """Bodies, kept only under ``content: full``: text as it crossed the caller's wire."""
+
+    request: str = ""
+    response: str = ""
+
+
+class Record(msgspec.Struct, omit_defaults=True):
+    """One call as the caller saw it; ``attempts`` has one entry per upstream call.
+
+    ``id`` is a UUIDv7; ``request_id`` is what the caller sees (its own, when it gave a sane one). ``at`` is wall-clock
+    milliseconds since 1970 in UTC; every duration is in milliseconds on a monotonic clock.
+    """
+
+    id: str
+    request_id: str
+    at: int
+    operation: str = "chat"
+    dialect: str = "openai"
+    method: str = ""
+    path: str = ""
+    stream: bool = False
+    #: The caller.
+    key: str = ""
+    team: str = ""
+    #: What was asked for and what served.
+    asked: str = ""
+    route: str = ""
+    target: str = ""
+    provider: str = ""
+    vendor: str = ""
+    served: str = ""
+    outcome: Outcome = ""
+    status: int = 0
+    #: The wire code of the error, or "".
+    error: str = ""
+    finish: str = ""
+    attempts: list[Attempt] = []
+    usage: Usage | None = None
+    #: Until the first content-bearing event was handed on; None when there was none.
+    first_ms: float | None = None
+    total_ms: float = 0.0
+    #: Waiting for the caller to send its body.
+    waited_ms: float = 0.0
+    #: Our own part of ``total_ms``: everything but waiting for an upstream or a slow caller.
+    overhead_ms: float = 0.0
+    #: Exact cost as a decimal string of US dollars; None until prices are known.
+    cost_usd: str | None = None
+    config: str = ""
+    worker: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    content: Content | None = None
+
+    @classmethod
+    def opened(cls, operation: str, method: str, path: str) -> "Record":
+        """Return a record for a request that has no id of its own."""
+        identity = uuid7()
+        return cls(identity, identity, wall_ms(), operation, method=method, path=path)

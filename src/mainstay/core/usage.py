@@ -1,0 +1,27 @@
+"""Tokens of one answer, by kind, as the provider reported them."""
+
+import msgspec
+
+__all__ = ["Usage"]
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Token counts of one answer.
+
+    ``input`` and ``output`` are totals; the other counts are parts of them, never extras: ``cache_read``,
+    ``cache_write`` and ``audio_input`` of ``input``; ``reasoning`` and ``audio_output`` of ``output``. Anthropic
+    reports input without its cached parts; its codec adds them.
+
+    ``estimated`` is True when the provider said nothing and the counts are ours.
+    """
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    #: The part of ``cache_write`` with a one-hour life, priced apart by Anthropic.
+    cache_write_1h: int = 0
+    reasoning: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+    estimated: bool = False

@@ -1,0 +1,55 @@
+"""The order of the stages. Nothing else in Mainstay decides order.
+
+The whole plan, with its reasons; a stage stands in ``LINE`` from the day its room is built:
+
+1. ``telemetry.Observe``: opens the record; sees refusals too; settles last.
+2. ``governance.Admit``: is this caller allowed this model, here, with this data.
+3. ``experiments.Assign``: before anything that an arm may change.
+4. ``cost.Hold``: reserve an estimate; settle the truth on the way back.
+5. ``guardrails.Screen``: input rails going in; output and stream rails coming out, cache hits included.
+6. ``caching.Recall``: may answer here; its key covers tenant, arm, policy and index version.
+7. ``grounding.Ground``: attach sources going in, cite and verify going out.
+8. ``shaping.Shape``: hold the answer to its schema; repair, then re-ask, within a bound.
+9. ``routing.Route``: choose, retry, fall back, hedge: the only loop over attempts.
+10. ``providers.CallProvider``: the wire.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Final
+
+from mainstay.core.answer import Answer
+from mainstay.core.call import Call
+from mainstay.core.errors import Internal
+from mainstay.core.stage import Onward, Stage
+from mainstay.providers.stage import CallProvider
+from mainstay.routing.stage import Route
+from mainstay.telemetry.stage import Observe
+
+__all__ = ["LINE", "compile_line"]
+
+LINE: Final[tuple[type[Stage], ...]] = (
+    Observe,
+    Route,
+    CallProvider,
+)
+
+
+def compile_line(stages: Iterable[Stage]) -> Onward:
+    """Return one function that takes a call through ``stages`` in the order of ``LINE``.
+
+    ``stages`` holds what one route configures, in any order, each kind at most once. A stage that is not there is not
+    in the function: it costs nothing.
+    """
+    by_kind: Mapping[type, Stage] = {type(stage): stage for stage in stages}
+    unknown = set(by_kind) - set(LINE)
+    assert not unknown, f"not on the line: {unknown}"
+    onward: Onward = _end
+    for kind in reversed(LINE):
+        if kind in by_kind:
+            onward = partial(by_kind[kind].__call__, onward=onward)
+    return onward
+
+
+async def _end(call: Call) -> Answer:
+    raise Internal("The line of this route ends without a provider.")

@@ -1,0 +1,62 @@
+"""The one way a streamed answer leaves: frame by frame to the caller, settled before it is closed.
+
+Every dialect and every endpoint streams through :func:`deliver`; what a dialect's bytes look like is its writer's.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from mainstay.core.answer import Frames
+from mainstay.core.errors import MainstayError
+from mainstay.core.events import Frame
+
+__all__ = ["StreamWriter", "deliver"]
+
+
+class StreamWriter(Protocol):
+    """Turns frames into one caller's wire."""
+
+    def frame(self, frame: Frame) -> bytes:
+        """Return the bytes that say ``frame``; may be empty."""
+        ...
+
+    def end(self) -> bytes:
+        """Return what closes a complete answer."""
+        ...
+
+    def error(self, error: MainstayError) -> bytes:
+        """Return the dialect's error event: the end of an answer that broke off."""
+        ...
+
+    def ping(self) -> bytes:
+        """Return a keep-alive that no client takes for content."""
+        ...
+
+
+async def deliver(
+    frames: Frames,
+    writer: StreamWriter,
+    send: Callable[[bytes], Awaitable[None]],
+    settle: Callable[[MainstayError | None], None],
+) -> bytes:
+    """Send every frame and return the last bytes, not yet sent, after settling the record.
+
+    ``send`` waits while the caller is slow, and so the upstream is not read. ``settle`` is called once, before the
+    last bytes: with None after a complete answer, with the error after one that broke off. On cancellation (the caller
+    has gone) the frames are closed, which stops the upstream at once, and the caller of this function settles.
+    """
+    try:
+        async for batch in frames:
+            if len(batch) == 1:
+                data = writer.frame(batch[0]) if batch[0].events or batch[0].wire else writer.ping()
+            else:
+                data = b"".join([writer.frame(frame) for frame in batch])
+            if data:
+                await send(data)
+    except MainstayError as error:
+        settle(error)
+        return writer.error(error)
+    finally:
+        await frames.aclose()
+    settle(None)
+    return writer.end()

@@ -1,0 +1,260 @@
+"""One request and its response, as the ASGI app sees them: ``receive`` and ``send``, and the task that runs the app.
+
+Stands between a connection, which reads and orders requests, and the app. Knows no parser and no timer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+from mainstay.core.errors import Internal, MainstayError
+from mainstay.runtime.http1 import CHUNKED, NO_BODY, Limits, response_head
+
+__all__ = ["App", "Exchange", "Link", "OnRefused", "Refuse", "Site"]
+
+Message = MutableMapping[str, Any]
+#: An ASGI 3 application.
+App = Callable[
+    [dict[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
+
+#: Renders the JSON body of an error that the server answers itself.
+Refuse = Callable[[MainstayError], bytes]
+#: Told of each request refused before the app saw it: error, monotonic second of its first byte, method and path (""
+#: when they were not read). May return the request id to show; else the caller's own or a new one is shown.
+OnRefused = Callable[[MainstayError, float, str, str], str | None]
+
+#: Heads and bodies up to this size leave as one piece; a larger body is not copied to join its head.
+_JOIN = 64 * 1024
+
+
+class Site:
+    """What all connections of one server share: the app, the limits, and what runs now."""
+
+    def __init__(self, app: App, limits: Limits, refuse: Refuse, on_refused: OnRefused) -> None:
+        self.app = app
+        self.limits = limits
+        self.refuse = refuse
+        self.on_refused = on_refused
+        self.loop: asyncio.AbstractEventLoop
+        #: The ``date`` header line, renewed by the server's sweep.
+        self.date = b""
+        self.draining = False
+        self.running: set[Exchange] = set()
+        #: Called whenever something ended, so that a drain can look whether all has.
+        self.settled: Callable[[], None] = lambda: None
+
+    def fault(self, what: str, error: BaseException) -> None:
+        """Report a fault of the app to the loop's exception handler, which logs it."""
+        self.loop.call_exception_handler({"message": what, "exception": error})
+
+
+class Link(Protocol):
+    """What an exchange needs of its connection."""
+
+    def write(self, data: bytes) -> None: ...
+    def writable(self) -> bool: ...
+    async def drained(self) -> None: ...
+    def may_keep(self, exchange: "Exchange") -> bool: ...
+    def body_taken(self) -> None: ...
+    def send_continue(self, exchange: "Exchange") -> None: ...
+    def response_done(self, exchange: "Exchange") -> None: ...
+    def answer(self, error: MainstayError, exchange: "Exchange") -> None: ...
+    def break_off(self, exchange: "Exchange") -> None: ...
+
+
+class Exchange:
+    """One request and its response. The connection fills the request side; the app drives the rest."""
+
+    # Defaults live on the class: most exchanges never change most of them, and one is made per request.
+    task: "asyncio.Task[None] | None" = None
+    #: Request: body pieces not yet taken, bytes buffered and received so far, whether it all came.
+    buffered = 0
+    received = 0
+    complete = False
+    expects_continue = False
+    #: When the body began to count as late, in monotonic seconds; moved on while we do not read.
+    body_clock = 0.0
+    _delivered = False
+    _error: MainstayError | None = None
+    _news: asyncio.Event | None = None
+    #: Response: ``framing`` is the number of bytes still owed, or one of http1's framings.
+    framing = NO_BODY
+    head_sent = False
+    done = False
+    gone = False
+    _start: Message | None = None
+
+    def __init__(self, link: Link, site: Site, scope: dict[str, Any], body: int, http10: bool, keep: bool) -> None:
+        self.scope = scope
+        #: Bytes of body announced, 0 for none, or ``CHUNKED``.
+        self.body = body
+        self.http10 = http10
+        self.keep = keep
+        self.parts: list[bytes] = []
+        self._link = link
+        self._site = site
+
+    # The request, filled by the connection.
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece of the body; it is dropped when the response is already complete."""
+        self.received += len(data)
+        if not self.done:
+            self.parts.append(data)
+            self.buffered += len(data)
+        if self._news is not None:
+            self._news.set()
+
+    def finish(self) -> None:
+        """The body is complete."""
+        self.complete = True
+        if self._news is not None:
+            self._news.set()
+
+    def fail(self, error: MainstayError) -> None:
+        """The rest of the body will not come: ``receive`` raises ``error`` after what came."""
+        self._error = error
+        self.keep = False
+        if self._news is not None:
+            self._news.set()
+
+    def vanish(self, why: str) -> None:
+        """Nobody waits for the response any more: cancel the app, once, unless it has already answered."""
+        if self.gone:
+            return
+        self.gone = True
+        if self._news is not None:
+            self._news.set()
+        if self.task is not None and not self.done:
+            self.task.cancel(why)
+
+    # The app's side.
+
+    def begin(self) -> None:
+        """Start the app."""
+        self._site.running.add(self)
+        self.task = self._site.loop.create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            await self._site.app(self.scope, self.receive, self.send)
+            if not self.done and not self.gone:
+                raise RuntimeError("the app returned before it completed its response")
+        except asyncio.CancelledError:
+            self._link.break_off(self)
+            raise
+        except MainstayError as error:
+            self._failed(error, error)
+        except Exception as error:  # noqa: BLE001  # the boundary between the app and the wire
+            self._failed(
+                error, Internal("Mainstay failed to answer; try again, and report the request id if it persists.")
+            )
+        finally:
+            self.task = None
+            self._site.running.discard(self)
+            self._site.settled()
+
+    def _failed(self, cause: Exception, shown: MainstayError) -> None:
+        if cause is not shown and not (self.gone and isinstance(cause, ConnectionError)):
+            self._site.fault("the app failed while answering a request", cause)
+        if self.gone or self.done:
+            return
+        if self.head_sent:
+            self._link.break_off(self)
+        else:
+            self._link.answer(shown, self)
+
+    async def receive(self) -> Message:
+        """ASGI's receive: a whole body in one message when it is there, else what came; then ``http.disconnect``.
+
+        Raises:
+            MainstayError: the body broke a limit or the protocol; unless the app answers, the server does.
+        """
+        while not (self.gone or self.done):
+            if not self._delivered:
+                if self.parts or self.complete:
+                    return self._take()
+                if self._error is not None:
+                    raise self._error
+                if self.expects_continue:
+                    self._link.send_continue(self)
+            if self._news is None:
+                self._news = asyncio.Event()
+            self._news.clear()
+            await self._news.wait()
+        return {"type": "http.disconnect"}
+
+    def _take(self) -> Message:
+        parts = self.parts
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.parts = []
+        self.buffered = 0
+        self._delivered = self.complete
+        if not self.complete:
+            self._link.body_taken()
+        return {"type": "http.request", "body": body, "more_body": not self.complete}
+
+    async def send(self, message: Message) -> None:
+        """ASGI's send. Waits while the client reads too slowly.
+
+        Raises:
+            ConnectionError: the client has left.
+            ValueError: the head is not sendable, or the body does not fit the content length.
+            RuntimeError: the message is out of order.
+        """
+        kind = message["type"]
+        if kind == "http.response.start":
+            if self._start is not None:
+                raise RuntimeError("http.response.start was sent twice")
+            self._start = message
+            return
+        if kind != "http.response.body" or self._start is None or self.done:
+            raise RuntimeError(f"{kind} is out of order")
+        if self.gone:
+            raise ConnectionError("the client has left")
+        body = message.get("body", b"")
+        more = message.get("more_body", False)
+        link = self._link
+        data = self._frame(body, more) if self.head_sent else self._open(self._start, body, more)
+        if data:
+            link.write(data)
+        if not more:
+            self.done = True
+            self.parts = []
+            self.buffered = 0
+            if self._news is not None:
+                self._news.set()
+            link.response_done(self)
+        elif not link.writable():
+            await link.drained()
+
+    def _open(self, start: Message, body: bytes, more: bool) -> bytes:
+        head, self.framing, self.keep = response_head(
+            start["status"],
+            start.get("headers", ()),
+            whole=None if more else len(body),
+            head_only=self.scope["method"] == "HEAD",
+            http10=self.http10,
+            keep=self.keep and self._link.may_keep(self),
+            date=self._site.date,
+        )
+        data = self._frame(body, more)
+        self.head_sent = True
+        if len(data) <= _JOIN:
+            return head + data
+        self._link.write(head)
+        return data
+
+    def _frame(self, body: bytes, more: bool) -> bytes:
+        framing = self.framing
+        if framing >= 0:
+            left = framing - len(body)
+            if left < 0 or (left and not more):
+                raise ValueError("the body does not have the length its content-length says")
+            self.framing = left
+            return body
+        if framing == CHUNKED:
+            chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            return chunk if more else chunk + b"0\r\n\r\n"
+        return b"" if framing == NO_BODY else body

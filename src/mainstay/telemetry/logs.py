@@ -1,0 +1,57 @@
+"""Structured logs on standard error: JSON for machines, coloured lines for people; secrets removed at the sink."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+
+__all__ = ["configure_logs", "redact"]
+
+#: What looks like a credential: our keys, vendors' keys, bearer values, and key parameters of a URL.
+_SECRET = re.compile(
+    r"\b(?:ms|sk|pk|rk|gsk|xai|key)-[A-Za-z0-9_\-]{8,}"
+    r"|(?i:bearer)\s+[A-Za-z0-9._~+/=\-]{8,}"
+    r"|(?<=[?&])(?i:key|api_key|apikey|token|access_token|sig|signature)=[^&\s\"']+"
+)
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with everything that looks like a credential replaced."""
+    return _SECRET.sub("[redacted]", text)
+
+
+def _redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = redact(value)
+    return event
+
+
+def configure_logs(form: Literal["auto", "pretty", "json"], level: str, **context: object) -> None:
+    """Set up logging for this process; ``context`` (the worker's slot, say) stands on every line.
+
+    ``auto`` is ``pretty`` on a terminal and ``json`` elsewhere.
+    """
+    pretty = form == "pretty" or (form == "auto" and sys.stderr.isatty())
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if pretty else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            # After the traceback is text, before it is written: the one way out.
+            _redact_event,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**context)

@@ -1,0 +1,240 @@
+"""The first stage of the line: watches what comes back, and settles the record exactly once.
+
+Opened first, closed last: the endpoint opens a record at the socket, ``Observe`` fills it from the answer, and
+``Observer.settle`` writes it to the journal before the answer is closed. Refusals at the door, which never reach a
+line, are settled by the same method.
+"""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+
+from mainstay.core.answer import Answer, Frames
+from mainstay.core.call import Call
+from mainstay.core.clock import monotonic
+from mainstay.core.errors import CallerError, CallerGone, MainstayError, UpstreamRefused
+from mainstay.core.events import (
+    Finished,
+    Frame,
+    Metered,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolDelta,
+    ToolStarted,
+)
+from mainstay.core.ports import JournalPort
+from mainstay.core.record import Attempt, Record
+from mainstay.core.stage import Onward
+from mainstay.telemetry.metrics import Slab
+
+__all__ = ["Observe", "Observer"]
+
+_log = structlog.get_logger("mainstay.calls")
+_NO_ATTEMPT: Final = Attempt()
+#: Kinds of calls remembered before beginning anew; upstreams may make up model names.
+_MAX_SERIES: Final = 10_000
+_CONTENT: Final = frozenset({TextDelta, ThinkingDelta, ToolStarted, ToolDelta})
+
+
+class _Series:
+    """The series that calls of one kind add to, looked up once."""
+
+    __slots__ = ("duration", "first", "gap", "http", "overhead", "records", "tokens_in", "tokens_out")
+
+    def __init__(self, slab: Slab, record: Record, last: Attempt, error: str) -> None:
+        self.records = slab.counter("mainstay_records_total", record.outcome)
+        self.http = slab.histogram(
+            "http_server_request_duration_seconds", record.method, record.path, str(record.status), "http", error
+        )
+        self.overhead = slab.histogram("mainstay_overhead_seconds", record.route) if record.route else None
+        if last is _NO_ATTEMPT:
+            return
+        model = last.upstream_model or last.target
+        labels = (record.operation, record.vendor, last.target, model, last.address, str(last.port))
+        self.duration = slab.histogram("gen_ai_client_operation_duration_seconds", *labels, error)
+        self.tokens_in = slab.histogram("gen_ai_client_token_usage", *labels, "input")
+        self.tokens_out = slab.histogram("gen_ai_client_token_usage", *labels, "output")
+        self.first = slab.histogram("gen_ai_client_operation_time_to_first_chunk_seconds", *labels)
+        self.gap = slab.histogram("gen_ai_client_operation_time_per_output_chunk_seconds", *labels)
+
+
+class Observer:
+    """Settles records: the journal first, then the metrics.
+
+    Args:
+        journal: takes the encoded record.
+        slab: this worker's metrics.
+        worker: the worker's slot, stamped on every record.
+        access: log one line per settled record.
+    """
+
+    def __init__(self, journal: JournalPort, slab: Slab, worker: int, *, access: bool = False) -> None:
+        self._journal = journal
+        self._slab = slab
+        self._worker = worker
+        self._access = access
+        self._encode = msgspec.json.Encoder().encode
+        self._dropped = slab.counter("mainstay_records_dropped_total")
+        self._series: dict[tuple[object, ...], _Series] = {}
+        self.in_flight = slab.counter("mainstay_requests_in_flight")
+
+    def settle(self, record: Record, started: float, error: MainstayError | None = None) -> None:
+        """Close ``record``: set its outcome and times, write it to the journal, count it. Later calls do nothing.
+
+        ``started`` is the monotonic second at which the request's first byte was read; ``error`` what the caller got
+        instead of an answer, or got in the middle of one.
+        """
+        if record.outcome:
+            return
+        total = monotonic() - started
+        record.total_ms = round(total * 1000, 3)
+        record.worker = self._worker
+        if error is None:
+            record.outcome = "ok"
+        else:
+            record.error = error.code
+            if isinstance(error, CallerGone):
+                record.outcome = "gone"
+            else:
+                caller = isinstance(error, CallerError | UpstreamRefused)
+                record.outcome = "refused" if caller else "failed"
+        waited = record.waited_ms
+        for attempt in record.attempts:
+            waited += attempt.total_ms
+        record.overhead_ms = round(max(0.0, record.total_ms - waited), 3)
+        if not self._journal.append(self._encode(record)):
+            self._dropped.add()
+            _log.error("record_dropped", advice="check the disk that holds var/journal", request_id=record.request_id)
+        self._measure(record, total)
+        if self._access:
+            self._log(record)
+
+    def count_page(self, method: str, route: str, status: int, seconds: float, error: str) -> None:
+        """Count a request that asks no model: no record, only the HTTP metric."""
+        self._slab.histogram("http_server_request_duration_seconds", method, route, str(status), "http", error).observe(
+            seconds
+        )
+
+    def _measure(self, record: Record, total: float) -> None:
+        # The caller's leaving is nobody's error.
+        error = "" if record.outcome == "gone" else record.error
+        attempts = record.attempts
+        last = attempts[-1] if attempts else _NO_ATTEMPT
+        # Everything that any label below is made of; one look-up then serves them all.
+        key = (
+            record.status,
+            error,
+            record.route,
+            record.vendor,
+            last.target,
+            last.upstream_model,
+            last.port,
+            last.address,
+            record.outcome,
+            record.operation,
+            record.path,
+            record.method,
+        )
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = _Series(self._slab, record, last, error)
+            if len(self._series) > _MAX_SERIES:
+                self._series.clear()
+        series.records.add()
+        series.http.observe(total)
+        if series.overhead is None:
+            return
+        series.overhead.observe(record.overhead_ms / 1000)
+        for attempt in attempts:
+            self._slab.counter(
+                "mainstay_attempts_total", attempt.provider, attempt.target, attempt.cause, attempt.outcome
+            ).add()
+        if not attempts:
+            return
+        series.duration.observe(last.total_ms / 1000)
+        if (usage := record.usage) is not None:
+            series.tokens_in.observe(usage.input)
+            series.tokens_out.observe(usage.output)
+        if record.stream and last.first_ms is not None:
+            series.first.observe(last.first_ms / 1000)
+            if last.events > 1:
+                series.gap.observe((last.total_ms - last.first_ms) / 1000 / (last.events - 1))
+
+    def _log(self, record: Record) -> None:
+        _log.info(
+            "call",
+            request_id=record.request_id,
+            key=record.key,
+            route=record.route,
+            target=record.target,
+            outcome=record.outcome,
+            status=record.status,
+            error=record.error,
+            total_ms=record.total_ms,
+            pid=os.getpid(),
+        )
+
+
+class _Watched:
+    """Frames on their way out, read in passing; one object per stream, no task and no buffer."""
+
+    __slots__ = ("_attempt", "_call", "_inner", "_next", "_record", "_sent")
+
+    def __init__(self, call: Call, inner: Frames, attempt: Attempt | None) -> None:
+        self._call = call
+        self._record = call.record
+        self._inner = inner
+        self._next = inner.__anext__
+        self._attempt = attempt
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Frame]]:
+        return self
+
+    async def __anext__(self) -> Sequence[Frame]:
+        batch = await self._next()
+        record = self._record
+        attempt = self._attempt
+        for frame in batch:
+            for event in frame.events:
+                kind = type(event)
+                if kind in _CONTENT:
+                    if attempt is not None:
+                        attempt.events += 1
+                    if record.first_ms is None:
+                        record.first_ms = round((monotonic() - self._call.started) * 1000, 3)
+                elif kind is Finished:
+                    record.finish = event.reason  # type: ignore[attr-defined]  # narrowed by the comparison above
+                elif kind is Metered:
+                    record.usage = event.usage  # type: ignore[attr-defined]  # narrowed by the comparison above
+                elif kind is Started:
+                    record.served = record.served or event.model  # type: ignore[attr-defined]  # narrowed above
+        return batch
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class Observe:
+    """Fills the record from what comes back up the line."""
+
+    async def __call__(self, call: Call, onward: Onward) -> Answer:
+        record = call.record
+        answer = await onward(call)
+        target = answer.target
+        record.target = target.model
+        record.provider = target.provider
+        record.vendor = target.vendor
+        whole = answer.whole
+        if whole is not None:
+            record.usage = whole.usage
+            record.served = whole.model
+            if whole.finish:
+                record.finish = whole.finish[0]
+            record.first_ms = round((monotonic() - call.started) * 1000, 3)
+        elif answer.frames is not None:
+            answer.frames = _Watched(call, answer.frames, record.attempts[-1] if record.attempts else None)
+        return answer

@@ -1,0 +1,113 @@
+"""What must hold between the parts of a configuration."""
+
+from typing import Any
+
+import pytest
+
+from mainstay.config.problems import Finding, dotted
+from mainstay.config.references import cross_check, cross_warn, may_listen
+
+
+def _found(document: dict[str, Any], raw: dict[str, Any] | None = None) -> dict[str, Finding]:
+    return {dotted(finding.place): finding for finding in cross_check(document, raw if raw is not None else document)}
+
+
+def test_targets_and_fallbacks_name_models_and_models_name_providers() -> None:
+    document = {
+        "providers": {"house": {"kind": "echo"}},
+        "models": {"small": {"provider": "hose"}},
+        "routes": {"r": {"targets": ["smal", {"model": "big"}], "fallback": ["small", "smll"]}},
+    }
+    found = _found(document)
+    assert {path: finding.hint for path, finding in found.items()} == {
+        "models.small.provider": "did you mean 'house'?",
+        "routes.r.targets[0]": "did you mean 'small'?",
+        "routes.r.targets[1].model": "",
+        "routes.r.fallback[1]": "did you mean 'small'?",
+    }
+    assert found["routes.r.targets[1].model"].message == "'big' is no model under 'models'; use 'small'"
+
+
+def test_a_name_is_shown_as_written() -> None:
+    found = _found({"models": {"m": {"provider": "hunter2"}}}, {"models": {"m": {"provider": "${P}"}}})
+    assert found["models.m.provider"].message == "'${P}' is no provider under 'providers'; add it there"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.com"])
+def test_open_doors_are_refused_beyond_loopback(host: str) -> None:
+    found = _found({"server": {"host": host}, "identity": {"required": False}})
+    assert list(found) == ["identity.required"]
+    assert "loopback" in found["identity.required"].message
+    assert not may_listen(host, False)
+    assert may_listen(host, True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_open_doors_are_accepted_on_loopback(host: str) -> None:
+    assert _found({"server": {"host": host}, "identity": {"required": "false"}}) == {}
+    assert may_listen(host, False)
+
+
+def test_a_key_written_out_is_refused_and_not_repeated() -> None:
+    row = {"kind": "openai", "api_key": "sk-pasted", "headers": {"X-Api-Key": "pasted", "x-org": "acme"}}
+    found = _found({"providers": {"o": row}})
+    assert sorted(found) == ["providers.o.api_key", "providers.o.headers.X-Api-Key"]
+    assert "pasted" not in str(found)
+
+
+@pytest.mark.parametrize("key", ["${KEY}", "file:/run/key", "Bearer ${KEY}"])
+def test_a_key_by_reference_is_accepted(key: str) -> None:
+    document = {"providers": {"o": {"kind": "openai", "api_key": "sk-real", "headers": {"authorization": "x"}}}}
+    raw = {"providers": {"o": {"kind": "openai", "api_key": key, "headers": {"authorization": key}}}}
+    assert _found(document, raw) == {}
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://localhost:9", "http://[::1]:9"])
+def test_a_key_written_out_is_accepted_for_a_server_on_this_machine(url: str) -> None:
+    assert _found({"providers": {"o": {"kind": "openai", "api_key": "test", "base_url": url}}}) == {}
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1.example.com/v1", "http://[::1", "not a url"])
+def test_a_key_written_out_is_refused_for_an_address_that_only_looks_local(url: str) -> None:
+    assert list(_found({"providers": {"o": {"kind": "openai", "api_key": "t", "base_url": url}}})) == [
+        "providers.o.api_key"
+    ]
+
+
+@pytest.mark.parametrize(("kind", "variable"), [("openai", "OPENAI_API_KEY"), ("anthropic", "ANTHROPIC_API_KEY")])
+def test_a_vendor_wants_a_key_and_another_server_may_not(kind: str, variable: str) -> None:
+    assert variable in _found({"providers": {"p": {"kind": kind}}})["providers.p.api_key"].message
+    assert _found({"providers": {"p": {"kind": kind, "base_url": "http://10.0.0.1/v1"}}}) == {}
+
+
+def test_a_bundled_model_is_known_by_name() -> None:
+    found = _found({"providers": {"l": {"kind": "llamacpp", "model": "smollm2-135m"}}})
+    assert found["providers.l.model"].hint == "did you mean 'smollm2-135m-instruct'?"
+    assert _found({"providers": {"l": {"kind": "llamacpp", "model": "x/smollm2.gguf"}}}) == {}
+
+
+def test_any_shape_is_survived() -> None:
+    for part in (
+        None,
+        3,
+        "x",
+        [],
+        {"a": None},
+        {"a": 3},
+        {"a": []},
+        {"a": {"targets": 3, "fallback": [3], "kind": []}},
+    ):
+        assert isinstance(_found(dict.fromkeys(("server", "identity", "providers", "models", "routes"), part)), dict)
+
+
+def test_a_route_that_hides_a_model_is_warned_of() -> None:
+    document = {"models": {"a": {}, "b": {}}, "routes": {"a": {"targets": ["b"]}, "b": {"targets": ["b"]}}}
+    assert [dotted(finding.place) for finding in cross_warn(document)] == ["routes.a"]
+
+
+def test_a_key_on_an_unencrypted_way_is_warned_of() -> None:
+    far, near = (
+        {"kind": "openai", "api_key": "k", "base_url": f"http://{host}/v1"} for host in ("10.0.0.1", "127.0.0.1")
+    )
+    document = {"models": {"m": {}}, "providers": {"far": far, "near": near}}
+    assert [dotted(finding.place) for finding in cross_warn(document)] == ["providers.far.base_url"]

@@ -1,0 +1,81 @@
+"""Fixtures any test may ask for. Steps are imported: ``from support.upstream import Reply``."""
+
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import trustme
+
+# Test files are imported by path, so what they share is found by a name of its own.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support.upstream import Upstream
+
+
+class Certificates(NamedTuple):
+    """A private authority: the context of a server for localhost, and the file a client must trust."""
+
+    server: ssl.SSLContext
+    ca_file: str
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Return a certificate for localhost and 127.0.0.1, made anew for each run."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    context.set_alpn_protocols(["http/1.1"])
+    ca_file = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    return Certificates(context, str(ca_file))
+
+
+@pytest.fixture
+def make_upstream() -> Iterator[Callable[..., Upstream]]:
+    """Return a function that starts an Upstream (same arguments); all are stopped after the test."""
+    started: list[Upstream] = []
+
+    def make(*args: Any, **options: Any) -> Upstream:
+        started.append(Upstream(*args, **options).start())
+        return started[-1]
+
+    yield make
+    for upstream in started:
+        upstream.stop()
+
+
+@pytest.fixture
+def upstream(make_upstream: Callable[..., Upstream]) -> Upstream:
+    """Return a running scripted upstream over TCP."""
+    return make_upstream()
+
+
+@pytest.fixture
+def upstream_uds(make_upstream: Callable[..., Upstream]) -> Upstream:
+    """Return a running scripted upstream on a Unix socket (``.uds``)."""
+    return make_upstream(uds=True)
+
+
+@pytest.fixture
+def upstream_tls(make_upstream: Callable[..., Upstream], certificates: Certificates) -> Upstream:
+    """Return a running scripted upstream over TLS; clients must trust ``certificates.ca_file``."""
+    return make_upstream(tls=certificates.server)
+
+
+@pytest.fixture
+def refused_port() -> Iterator[int]:
+    """Return a port of 127.0.0.1 that refuses connections for as long as the test runs."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]

@@ -1,0 +1,123 @@
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mainstay.core.call import Caller
+from mainstay.core.errors import StartError, Unauthenticated
+from mainstay.identity import keyring
+from mainstay.identity.keyring import KeyRing, Snapshot, SnapshotEntry, open_keyring, snapshot_path
+from mainstay.identity.keys import digest, load_pepper
+from mainstay.store.files import private_dir, write_atomic
+
+Publish = Callable[..., None]
+
+
+@pytest.fixture
+def publish(home: Path) -> Publish:
+    """Return a function that writes a snapshot of keys, each given as its text and the entry's other fields."""
+    private_dir(home / "run")
+
+    def write(version: int, **keys: dict[str, object]) -> None:
+        pepper = load_pepper(home)
+        entries = []
+        for key, fields in keys.items():
+            plain = {"digest": digest(pepper, key.encode()).hex(), "key": f"key_{key}", "name": key}
+            entries.append(SnapshotEntry(**{**plain, **fields}))  # type: ignore[arg-type]  # fields by name
+        write_atomic(snapshot_path(home), msgspec.json.encode(Snapshot(version, tuple(entries))))
+
+    return write
+
+
+def refused(ring: KeyRing, presented: bytes) -> str:
+    with pytest.raises(Unauthenticated) as caught:
+        ring.find(presented)
+    return str(caught.value)
+
+
+def test_a_known_key_gives_its_caller(home: Path, publish: Publish) -> None:
+    publish(1, alice={"team": "web", "routes": ("a", "b")}, bob={})
+    ring = open_keyring(home)
+    assert ring.find(b"alice") == Caller("key_alice", "alice", "web", frozenset({"a", "b"}))
+    assert ring.find(b"bob") == Caller("key_bob", "bob")
+    assert len(ring) == 2
+
+
+def test_unknown_revoked_and_expired_keys_get_one_message(
+    home: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(1, alice={}, bob={"expires": 5_000})
+    monkeypatch.setattr(time, "time", lambda: 4.999)
+    ring = open_keyring(home)
+    assert ring.find(b"bob").name == "bob"
+    monkeypatch.setattr(time, "time", lambda: 5.0)
+    expired = refused(ring, b"bob")
+    publish(2, bob={"expires": 5_000})
+    ring.refresh()
+    assert {expired, refused(ring, b"alice"), refused(ring, b"nobody"), refused(ring, b"")} == {expired}
+    assert "bob" not in expired
+
+
+@pytest.mark.parametrize(
+    "presented",
+    [
+        b"alic",
+        b"alicee",
+        b"Alice",
+        b"alice\n",
+        b"alice\0",
+        b"' OR '1'='1",
+        b"\xff\xfe",
+        b"a" * 100_000,
+        b"Bearer alice",
+    ],
+)
+def test_only_the_exact_key_opens(home: Path, publish: Publish, presented: bytes) -> None:
+    publish(1, alice={})
+    refused(open_keyring(home), presented)
+
+
+def test_a_refresh_takes_in_changes_and_costs_nothing_otherwise(
+    home: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(1, alice={})
+    ring = open_keyring(home)
+    with monkeypatch.context() as patch:
+        patch.setattr(keyring, "_decode", lambda _: pytest.fail("read an unchanged file"))
+        assert not ring.refresh()
+    publish(2, bob={})
+    assert ring.refresh()
+    refused(ring, b"alice")
+    assert ring.find(b"bob").name == "bob"
+
+
+def test_a_ring_without_a_snapshot_lets_no_one_in_until_there_is_one(home: Path, publish: Publish) -> None:
+    ring = open_keyring(home)
+    refused(ring, b"alice")
+    publish(1, alice={})
+    assert ring.refresh()
+    assert ring.find(b"alice").name == "alice"
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"version":2,"keys":[{"digest":"zz","key":"k","name":"n"}]}'])
+def test_a_damaged_or_missing_snapshot_leaves_the_last_good_ring(home: Path, publish: Publish, damage: bytes) -> None:
+    publish(1, alice={})
+    ring = open_keyring(home)
+    snapshot_path(home).write_bytes(damage)
+    assert not ring.refresh()
+    assert ring.find(b"alice").name == "alice"
+    os.unlink(snapshot_path(home))
+    assert not ring.refresh()
+    assert ring.find(b"alice").name == "alice"
+    publish(3, bob={})
+    assert ring.refresh()
+    refused(ring, b"alice")
+
+
+def test_a_secret_that_cannot_be_read_stops_the_start(home: Path) -> None:
+    (home / "secret.key").mkdir(parents=True)
+    with pytest.raises(StartError):
+        open_keyring(home)

@@ -1,0 +1,50 @@
+"""No secret leaves through the log."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mainstay.telemetry.logs import redact
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "ms-abcdefghijklmnop",
+        "sk-proj-abcdefghijklmnop",
+        "sk-ant-api03-abcdefghijkl_-xyz",
+        "Bearer abcdefghijklmnop",
+        "bearer abc.def.ghijklmnop=",
+        "https://example.com/v1?key=abcdef&x=1",
+        "https://example.com/v1?x=1&api_key=abcdef",
+    ],
+)
+def test_what_looks_like_a_credential_is_replaced(secret: str) -> None:
+    cleaned = redact(f"it failed: {secret} was refused")
+    assert "abcdef" not in cleaned
+    assert "[redacted]" in cleaned
+    assert cleaned.startswith("it failed: ")
+
+
+def test_plain_words_stay() -> None:
+    text = "model gpt-4o-mini at route assistant, request 01a1fd58-13e7-777b-87e0-130cd4ec1066"
+    assert redact(text) == text
+
+
+def test_lines_are_json_with_the_processs_context_and_tracebacks_are_cleaned_too() -> None:
+    code = (
+        "from mainstay.telemetry.logs import configure_logs; import structlog; configure_logs('json', 'info', worker=3)\n"
+        "log = structlog.get_logger(); log.debug('quiet'); log.info('hello', key='ms-abcdefghijklmnop')\n"
+        "try: raise ValueError('sk-abcdefghijklmnop')\n"
+        "except ValueError: log.exception('broke')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(line["event"], line["level"], line["worker"]) for line in lines] == [
+        ("hello", "info", 3),
+        ("broke", "error", 3),
+    ]
+    assert "abcdefghijklmnop" not in done.stderr
+    assert "ValueError" in lines[1]["exception"]
