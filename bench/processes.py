@@ -109,7 +109,7 @@ def start(
 
 
 def cores_busy(cores: frozenset[int]) -> float | None:
-    """Seconds these cores have worked since the system started, time stolen by a hypervisor included; None if unknown."""
+    """Seconds these cores have worked since the system started, stolen time included; None where nobody tells."""
     names = {f"cpu{core}" for core in cores}
     try:
         lines = [line.split() for line in (_PROC / "stat").read_text().splitlines()]

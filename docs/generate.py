@@ -1,18 +1,18 @@
-"""Writes the generated pages of the docs from the source: settings, errors, metrics, commands and the line's picture.
+"""Writes the generated pages of the docs from the source: settings, errors, metrics, commands, the line, its picture.
 
 Run ``python docs/generate.py`` after a change of any of them; a test compares the files with what it would write.
 """
 
 import re
 import sys
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import typer.main
-from click import Command, Context, Group
+from line_picture import Place, draw
+from settings import config_page, slug
+
 from mainstay.cli.main import app as cli
-from mainstay.config.publish import json_schema
 from mainstay.core import errors
 from mainstay.line import line
 from mainstay.telemetry.metrics import FAMILIES
@@ -20,153 +20,219 @@ from mainstay.telemetry.metrics import FAMILIES
 DOCS = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py from the source; edit that, not this. -->\n\n"
 
+# Errors.
 
-def config_page() -> str:
-    """Every setting with its meaning, type and default, from the JSON Schema."""
-    schema = json_schema()
-    defs: dict[str, Any] = schema.get("$defs", {})
-    out = [NOTE, "# Configuration\n\n", "One YAML file, or a directory of files merged by section. ",
-           "`mainstay check FILE` reports every problem at once; `mainstay config schema` prints this page's source ",
-           "as JSON Schema for editors.\n\n",
-           "`${NAME}` and `${NAME:-default}` read the environment, `file:PATH` reads a mounted secret. ",
-           "Durations are `250ms`, `2s`, `5m`, `1h`, `30d`; sizes `64KiB`, `10MiB`.\n"]  # fmt: skip
-    for section, node in schema["properties"].items():
-        out.append(f"\n## {section}\n\n{node.get('description', '')}\n")
-        seen: set[str] = set()
-        for name in _references(node):
-            _settings(name, defs, out, seen)
-    return "".join(out)
+_ERRORS_HEAD = """# Errors
 
+Every error leaves in the envelope that the official SDKs parse:
 
-def _references(node: Any) -> list[str]:
-    found: list[str] = []
-    if isinstance(node, dict):
-        if "$ref" in node:
-            found.append(node["$ref"].rsplit("/", 1)[-1])
-        for key, value in node.items():
-            if key != "discriminator":
-                found += _references(value)
-    elif isinstance(node, list):
-        for value in node:
-            found += _references(value)
-    return list(dict.fromkeys(found))
+```json
+{"error": {"message": "…", "type": "…", "param": null, "code": "…"}}
+```
 
+`code` is stable: match on it. `message` is one sentence that says what to do. `param` is the path of the field at
+fault, such as `messages[0].content`. Answers of status 429 and 503 carry `retry-after`, in seconds.
 
-def _settings(name: str, defs: dict[str, Any], out: list[str], seen: set[str]) -> None:
-    node = defs[name]
-    if name in seen or "properties" not in node:
-        return
-    seen.add(name)
-    kind = node["properties"].get("kind", {}).get("const")
-    title = f"kind: {kind}" if kind else re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Config")).lower()
-    out.append(f"\n### {title}\n\n{(node.get('description') or '').strip()}\n\n")
-    out.append("| setting | type | default | meaning |\n|---|---|---|---|\n")
-    required = set(node.get("required", ()))
-    for field, spec in node["properties"].items():
-        default = "required" if field in required else f"`{spec.get('default')!r}`" if "default" in spec else ""
-        meaning = " ".join((spec.get("description") or "").split()).replace("|", "\\|")
-        out.append(f"| `{field}` | {_type(spec)} | {default} | {meaning} |\n")
-    for child in _references(node["properties"]):
-        _settings(child, defs, out, seen)
-
-
-def _type(spec: dict[str, Any]) -> str:
-    if "$ref" in spec:
-        return spec["$ref"].rsplit("/", 1)[-1].removesuffix("Config")
-    if "const" in spec:
-        return f"`{spec['const']}`"
-    if "enum" in spec:
-        return " or ".join(f"`{value}`" for value in spec["enum"])
-    for key in ("anyOf", "oneOf"):
-        if key in spec:
-            return " or ".join(dict.fromkeys(_type(option) for option in spec[key]))
-    kind = spec.get("type", "any")
-    if kind == "array":
-        return f"list of {_type(spec.get('items', {}))}"
-    return str(kind)
+A route with more than one target, or with a fallback, asks its next model after the errors marked "next model".
+"""
+_GROUPS = {
+    "CallerError": ("The request", "The caller can put it right."),
+    "UpstreamError": ("A model's server", "Mainstay asked; the model's server, called the upstream, failed."),
+    "MainstayError": ("Mainstay itself", ""),
+    "SetupError": ("Commands", "A command cannot go on. The message goes to standard error."),
+}
+_ADDED = {
+    "UpstreamRefused": "Status, message, `param` and `code` are the upstream's own where it gave them; keys, hosts and "
+    "account ids are taken out of its words.",
+    "UpstreamFailed": "When the upstream says that it is overloaded or out of time, the status is 503 or 504.",
+}
+#: Codes that an error of a class carries in place of the class's own.
+_NARROWER = {
+    "loop_detected": ("InvalidRequest", 508, "A provider's `base_url` leads back to this gateway: correct it."),
+    "expectation_failed": ("InvalidRequest", 417, "The `Expect` header asks for something other than `100-continue`."),
+    "upstream_not_found": ("UpstreamFailed", 502, "The upstream knows no such model or path: the operator must look."),
+    "content_policy_violation": ("ContentFiltered", 400, "The same, where the upstream uses this name for it."),
+}
 
 
 def errors_page() -> str:
-    """Every error class with its status, code and meaning."""
-    out = [NOTE, "# Errors\n\n",
-           "Every error leaves in the envelope the official SDKs parse:\n\n",
-           '```json\n{"error": {"message": "…", "type": "…", "param": null, "code": "…"}}\n```\n\n',
-           "`code` is stable; `message` says what to do. 429 and 503 carry `retry-after`.\n"]  # fmt: skip
+    """Every error with its status, code and meaning, by who can put it right."""
+    grouped: dict[str, list[type[errors.MainstayError]]] = {group: [] for group in _GROUPS}
     for name in errors.__all__:
         cls = getattr(errors, name)
-        if issubclass(cls, errors.SetupError):
-            head = f"\n## {name}\n\nEnds a command with exit code {cls.exit_code}.\n\n"
-        else:
-            head = f"\n## {name}\n\nHTTP {cls.status} · code `{cls.code}` · type `{cls.type}`\n\n"
-        out.append(head + (cls.__doc__ or "").strip().split("\n\n", maxsplit=1)[0] + "\n")
-    return "".join(out)
+        if name not in _GROUPS:
+            grouped[next(base.__name__ for base in cls.__mro__ if base.__name__ in _GROUPS)].append(cls)
+    table, out = ["\n| code | status | next model |\n|---|---|---|\n"], []
+    for group, (title, intro) in _GROUPS.items():
+        out.append(f"\n## {title}\n" + (f"\n{intro}\n" if intro else ""))
+        for cls in sorted(grouped[group], key=lambda cls: cls.status):
+            entries = [(cls.code, cls.status, _paragraph(cls))]
+            entries += [(code, at, words) for code, (parent, at, words) in _NARROWER.items() if parent == cls.__name__]
+            for code, status, meaning in entries:
+                out.append(f"\n### {code}\n\n{meaning}\n")
+                if code == cls.code and cls.__name__ in _ADDED:
+                    out.append(f"{_ADDED[cls.__name__]}\n")
+                if issubclass(cls, errors.SetupError):
+                    out.append(f"\nExit code {cls.exit_code}. Class `{cls.__name__}`.\n")
+                    continue
+                onward = cls.retryable or cls is errors.Unsupported
+                out.append(f"\nHTTP {status}, type `{cls.type}`. Class `{cls.__name__}`.\n")
+                table.append(f"| [`{code}`](#{slug(code)}) | {status} | {'yes' if onward else ''} |\n")
+    return "".join([NOTE, _ERRORS_HEAD, *table, *out])
+
+
+def _paragraph(thing: object) -> str:
+    first = (thing.__doc__ or "").strip().split("\n\n", maxsplit=1)[0]
+    return " ".join(first.replace("``", "`").split())
+
+
+# Metrics.
+
+
+_METRICS_HEAD = """# Metrics
+
+`GET /metrics` answers in Prometheus' text format, for all workers together, whichever of them takes the request. It
+asks for no key.
+
+| metric | kind |
+|---|---|
+"""
 
 
 def metrics_page() -> str:
     """Every metric with its kind, labels and buckets."""
-    out = [NOTE, "# Metrics\n\n", "`GET /metrics` on any worker answers for all of them, in Prometheus' text format.\n"]
+    out = [NOTE, _METRICS_HEAD]
+    out += [f"| [`{family.name}`](#{slug(family.name)}) | {family.kind} |\n" for family in FAMILIES.values()]
     for family in FAMILIES.values():
-        out.append(f"\n## {family.name}\n\n{family.kind}: {family.help}\n\n")
+        out.append(f"\n## {family.name}\n\n{family.help}\n\n- Kind: {family.kind}\n")
         if family.labels:
-            out.append(f"Labels: {', '.join(f'`{label}`' for label in family.labels)}\n")
+            out.append(f"- Labels: {', '.join(f'`{label}`' for label in family.labels)}\n")
         if family.buckets:
-            out.append(f"\nBuckets: {' '.join(f'{bound:g}' for bound in family.buckets)}\n")
+            out.append(f"- Buckets: {', '.join(f'{bound:.10g}' for bound in family.buckets)}\n")
     return "".join(out)
+
+
+# Commands.
+
+
+_COMMANDS_HEAD = """# Command line
+
+`mainstay COMMAND --help` says the same in the terminal. Exit codes: 0 done, 1 failed, 2 wrong usage or wrong
+configuration. `--json` prints what a script may read.
+"""
 
 
 def commands_page() -> str:
     """The help of every command."""
-    out = [NOTE, "# Command line\n"]
+    out = [NOTE, _COMMANDS_HEAD]
 
-    def walk(command: Command, names: tuple[str, ...], parent: Context | None) -> None:
-        context = Context(command, info_name=names[-1], parent=parent, max_content_width=100, terminal_width=100)
-        if len(names) > 1 and not command.hidden:
-            text = re.sub(r"\x1b\[[0-9;]*m", "", command.help or "").strip()
-            out.append(f"\n## {' '.join(names)}\n\n```text\n{command.get_usage(context)}\n\n{text}\n")
-            for parameter in command.params:
-                record = parameter.get_help_record(context)
-                if record is not None and "--help" not in record[0]:
-                    out.append(f"\n  {record[0]}\n      {record[1]}\n".rstrip() + "\n")
-            out.append("```\n")
-        if isinstance(command, Group):
-            for name in command.list_commands(context):
-                child = command.get_command(context, name)
-                if child is not None and not child.hidden:
-                    walk(child, (*names, name), context)
+    def walk(command: Any, words: tuple[str, ...]) -> None:
+        if len(words) > 1:
+            out.append(_command(command, words))
+        for name, child in getattr(command, "commands", {}).items():
+            if not child.hidden:
+                walk(child, (*words, name))
 
-    walk(typer.main.get_command(cli), ("mainstay",), None)
+    walk(typer.main.get_command(cli), ("mainstay",))
+    return "".join(out)
+
+
+def _command(command: Any, words: tuple[str, ...]) -> str:
+    text = command.help or ""
+    if command.callback is not None:
+        text = command.callback.__doc__ or text
+    prose, _, examples = text.replace("\b\n", "").partition("Examples:")
+    shown = [example.strip() for example in examples.splitlines() if example.strip()]
+    inner = [f"[`{name}`](#{slug(' '.join((*words, name)))})" for name in getattr(command, "commands", {})]
+    arguments = [param for param in command.params if param.param_type_name == "argument"]
+    options = [param for param in command.params if param.param_type_name == "option" and param.name != "help"]
+    needed = [f"{param.opts[0]} {_value(param)}" for param in options if param.required]
+    usage = [*words, *(_value(param) for param in arguments), *needed]
+    usage += ["[OPTIONS]"] if len(options) > len(needed) else []
+    usage += ["COMMAND"] if inner and not shown else []
+    prose = "\n\n".join(" ".join(part.split()) for part in prose.strip().split("\n\n"))
+    out = [f"\n## {' '.join(words)}\n\n{prose}\n\n```text\n{' '.join(usage)}\n```\n"]
+    if inner:
+        out.append(f"\nCommands: {', '.join(inner)}.\n")
+    if arguments or options:
+        out.append("\n| option | meaning |\n|---|---|\n")
+        out += [f"| {_option(param)} | {_meaning(param)} |\n" for param in (*arguments, *options)]
+    if shown:
+        out.append("\n```bash\n" + "\n".join(shown) + "\n```\n")
+    return "".join(out)
+
+
+def _value(param: Any) -> str:
+    return str(param.metavar or {"config": "FILE"}.get(param.name, param.name.upper()))
+
+
+def _option(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return f"`{_value(param)}`"
+    *others, last = sorted(param.opts, key=len)
+    return ", ".join(f"`{name}`" for name in (*others, last if param.is_flag else f"{last} {_value(param)}"))
+
+
+def _meaning(param: Any) -> str:
+    text = param.help or ""
+    text += " Required." if param.required else ""
+    text += f" Environment: `{param.envvar}`." if param.envvar else ""
+    default = param.default
+    if default not in (None, "", False, True) and not callable(default):
+        text += f" Default: `{default}`."
+    return text.strip().replace("|", "\\|")
+
+
+# The line.
+
+_LINE_HEAD = """# The line
+
+Every call walks these stages in this order: going in from the first to the last, coming out from the last to the first.
+A route's line holds only the stages that the route uses. Those marked *planned* have their place in the order and no
+code yet.
+
+![The line](../line.svg)
+"""
+#: What a stage does in this version, in a few words; without an entry its class says it.
+_TODAY = {
+    "telemetry.Observe": "opens the record, sees refusals too, settles last.",
+    "routing.Route": "picks a model, goes on to the next while none has answered.",
+    "providers.CallProvider": "asks the model, in its own wire.",
+}
+
+
+def line_page() -> str:
+    """Every stage of the plan, with what those that stand do today."""
+    built = _built()
+    out = [NOTE, _LINE_HEAD]
+    for name, meaning in _plan():
+        out.append(f"\n## {name}\n\n")
+        if name in built:
+            out.append(f"*Works today:* {_TODAY.get(name) or _paragraph(built[name])} The plan: {meaning}\n")
+        else:
+            out.append(f"*Planned:* {meaning}\n")
     return "".join(out)
 
 
 def line_picture() -> str:
-    """The line as an SVG: what is built in full strokes, what is planned in faint ones."""
-    plan = re.findall(r"^\d+\. ``([A-Za-z.]+)``: ([^;.:]+)", line.__doc__ or "", re.MULTILINE)
-    built = {f"{stage.__module__.split('.')[1]}.{stage.__name__}" for stage in line.LINE}
-    width, step, top = 760, 44, 56
-    height = top + step * len(plan) + 60
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" font-family="system-ui, sans-serif" font-size="14">',
-        '<rect width="100%" height="100%" fill="#ffffff"/>',
-        '<text x="24" y="30" font-weight="600" fill="#111827">a call goes in: OpenAI SDK, curl, any client</text>',
-        f'<path d="M40 {top - 14} V{height - 44}" stroke="#2563eb" stroke-width="3"/>',
-        f'<path d="M{width - 40} {height - 44} V{top - 14}" stroke="#059669" stroke-width="3"/>',
-    ]
-    for number, (stage, meaning) in enumerate(plan):
-        y = top + number * step
-        here = stage in built
-        ink, fill = ("#111827", "#eff6ff") if here else ("#9ca3af", "#f9fafb")
-        dash = "" if here else ' stroke-dasharray="4 4"'
-        out.append(
-            f'<rect x="64" y="{y}" width="{width - 128}" height="34" rx="6" fill="{fill}" stroke="{ink}"{dash}/>'
-            f'<text x="80" y="{y + 22}" fill="{ink}" font-weight="600">{escape(stage)}</text>'
-            f'<text x="300" y="{y + 22}" fill="{ink}">{escape(meaning)}</text>'
-        )
-    out.append(
-        f'<text x="24" y="{height - 16}" fill="#111827" font-weight="600">models: bought over the wire, built by you, '
-        "bundled on this machine</text></svg>\n"
+    """The line as an SVG."""
+    built = _built()
+    places = []
+    for name, _ in _plan():
+        room, stage = name.split(".")
+        today = (_TODAY.get(name) or _paragraph(built[name])).rstrip(".") if name in built else ""
+        places.append(Place(room, stage, today, name in built))
+    return draw(
+        places, ["OpenAI SDK", "curl", "any HTTP client"], ["OpenAI-compatible", "Anthropic", "on this machine"]
     )
-    return "\n".join(out)
+
+
+def _plan() -> list[tuple[str, str]]:
+    return re.findall(r"^\d+\. ``([A-Za-z.]+)``: (.+)$", line.__doc__ or "", re.MULTILINE)
+
+
+def _built() -> dict[str, type]:
+    return {f"{stage.__module__.split('.')[1]}.{stage.__name__}": stage for stage in line.LINE}
 
 
 PAGES = {
@@ -174,6 +240,7 @@ PAGES = {
     "reference/errors.md": errors_page,
     "reference/metrics.md": metrics_page,
     "reference/commands.md": commands_page,
+    "reference/line.md": line_page,
     "line.svg": line_picture,
 }
 

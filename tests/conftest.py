@@ -17,9 +17,10 @@ from support.upstream import Upstream
 
 
 class Certificates(NamedTuple):
-    """A private authority: the context of a server for localhost, and the file a client must trust."""
+    """A private authority: contexts of servers for localhost (without and with HTTP/2), the file clients trust."""
 
     server: ssl.SSLContext
+    server_http2: ssl.SSLContext
     ca_file: str
 
 
@@ -33,12 +34,16 @@ def anyio_backend() -> str:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Return a certificate for localhost and 127.0.0.1, made anew for each run."""
     authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    context.set_alpn_protocols(["http/1.1"])
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    contexts = []
+    for protocols in (["http/1.1"], ["h2", "http/1.1"]):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        context.set_alpn_protocols(protocols)
+        contexts.append(context)
     ca_file = tmp_path_factory.mktemp("tls") / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
-    return Certificates(context, str(ca_file))
+    return Certificates(contexts[0], contexts[1], str(ca_file))
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support.gateway import Gateway, completion, sse_chunks
-from support.upstream import Chunk, Head, Upstream, Wait, json_reply
 
 from mainstay.telemetry.service import get_record
+from support.gateway import Gateway, completion, sse_chunks
+from support.upstream import Chunk, Head, Upstream, Wait, json_reply
 
 BODY = {"model": "echo", "messages": [{"role": "user", "content": "one two"}]}
 ECHO: dict[str, Any] = {"providers": {"echo": {"kind": "echo"}}, "models": {"echo": {"provider": "echo"}}}

@@ -1,7 +1,8 @@
 """Memory after many requests, and whether it still climbs at the end; what it was before is noted in run.py.
 
-The worker is the process that used most CPU meanwhile. The slope is fitted to the second half of the samples: caches
-and pools fill in the first.
+Only on the first visit to a peer: bytes vary little from round to round, and the row is long. The worker is the
+process that used most CPU meanwhile. The slope is fitted to the second half of the samples: caches and pools fill in
+the first.
 """
 
 import time
@@ -20,7 +21,7 @@ _MEBIBYTE = 1024.0 * 1024.0
 async def _run(visit: Visit) -> None:
     plan = visit.plan
     start = visit.weigh()
-    if not start:
+    if not start or not visit.first:
         return
     request = visit.running.fixed.request()
     until = time.perf_counter() + plan.memory_seconds

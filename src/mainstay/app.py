@@ -23,6 +23,7 @@ import structlog
 import uvloop
 from msgspec.structs import replace
 
+from mainstay import __version__
 from mainstay.api.asgi import Api
 from mainstay.api.gate import Gate, Served
 from mainstay.api.health import HealthEndpoints
@@ -168,6 +169,8 @@ def _endpoint(row: OpenAIConfig | AnthropicConfig, codec: Codec) -> Endpoint:
     defaults = tuple(pair for pair in credentials if pair[0].endswith(b"-version"))
     headers = dict(pair for pair in credentials if pair not in defaults)
     headers[b"content-type"] = b"application/json"
+    # Vendors' front doors refuse requests that do not say who asks.
+    headers[b"user-agent"] = b"mainstay/" + __version__.encode()
     headers |= {name.encode(): value.get_secret_value().encode() for name, value in row.headers.items()}
     return Endpoint(origin, url.path.rstrip("/").encode(), tuple(headers.items()), defaults)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.gateway import Gateway
 
 PATH = "/v1/chat/completions"

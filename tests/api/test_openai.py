@@ -3,13 +3,13 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 import pytest
 from openai import OpenAI
+
 from support.gateway import Gateway, completion, sse_chunks
 from support.upstream import Chunk, Cut, Head, Reply, Reset, Silence, Upstream, Wait, json_reply
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from mainstay.core.errors import MainstayError, UpstreamInterrupted
-from mainstay.core.events import Finished, FinishReason, Frame, TextDelta
+from mainstay.core.events import Dialect, Finished, FinishReason, Frame, TextDelta
 from mainstay.line.streaming import deliver
 
 
@@ -82,6 +82,12 @@ def test_frames_that_arrive_together_leave_together() -> None:
 
 def test_a_frame_that_says_nothing_is_a_ping() -> None:
     assert run(Scripted([Frame()], [text("a")]))[0] == [b"PING", b"a"]
+
+
+def test_another_dialects_keep_alive_is_a_ping_and_its_other_silent_events_are_nothing() -> None:
+    ping = Frame((), b'{"type":"ping"}', Dialect.ANTHROPIC, "ping")
+    block = Frame((), b'{"type":"content_block_start"}', Dialect.ANTHROPIC, "content_block_start")
+    assert run(Scripted([ping], [block], [block, ping], [text("a"), ping]))[0] == [b"PING", b"PING", b"a"]
 
 
 def test_a_stream_that_breaks_ends_in_the_error_and_not_in_the_end() -> None:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mainstay.core.errors import InvalidRequest, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
-from mainstay.core.ports import Origin, Outgoing, Timeouts
+from mainstay.core.ports import Origin, Outgoing
+from mainstay.core.timeouts import Timeouts
 from mainstay.runtime.client import LeanTransport
 from support.upstream import Chunk, Cut, End, Head, Reply, Silence, Step, Upstream, Wait
 
@@ -340,6 +341,7 @@ async def test_a_name_without_an_address_is_unreachable(client: LeanTransport, h
     assert not host or host not in caught.value.message
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio", ("asyncio", {"use_uvloop": True})])
 async def test_a_name_with_several_addresses_is_tried_through(client: LeanTransport, upstream: Upstream, monkeypatch):
     async def resolve(host: str, port: int, **_: object) -> list:
         dead = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
@@ -360,6 +362,7 @@ async def test_a_plain_request_through_a_proxy_names_the_whole_url(client: LeanT
     assert (seen.header("host"), seen.header("proxy-authorization")) == ("far.example:8000", "Basic bWU6cyB0")
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio", ("asyncio", {"use_uvloop": True})])
 async def test_a_secure_request_through_a_proxy_is_tunnelled(upstream_tls: Upstream, certificates) -> None:
     asked: list[bytes] = []
 
@@ -400,6 +403,7 @@ async def test_a_proxy_that_refuses_a_tunnel_is_unreachable(client: LeanTranspor
         await client.send(origin, post(), Timeouts())
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio", ("asyncio", {"use_uvloop": True})])
 async def test_a_certificate_nobody_vouches_for_is_refused(client: LeanTransport, upstream_tls: Upstream) -> None:
     with pytest.raises(UpstreamUnreachable, match="certificate"):
         await client.send(Origin("localhost", upstream_tls.port, tls=True), post(), Timeouts())

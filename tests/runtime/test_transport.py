@@ -4,19 +4,22 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mainstay.core.errors import (
     InvalidRequest,
+    StartError,
     UpstreamBroken,
     UpstreamError,
     UpstreamInterrupted,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from mainstay.core.ports import Incoming, Origin, Outgoing, Timeouts, Transport
+from mainstay.core.ports import Incoming, Origin, Outgoing, Transport
+from mainstay.core.timeouts import Timeouts
 from mainstay.runtime.null import NullTransport
 from mainstay.runtime.transport import open_transport
 from support.upstream import Chunk, Cut, End, Head, Received, Reply, Reset, Silence, Upstream, Wait, sse
@@ -39,20 +42,38 @@ class Side:
         return await self.transport.send(self.origin, request, Timeouts(**limits))
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    return "asyncio", {"use_uvloop": request.param == "uvloop"}
+WIRES = [
+    "uvloop tcp",
+    "uvloop uds",
+    "uvloop tls",
+    "uvloop tls though http2 was wished",
+    "uvloop http2",
+    "asyncio tcp",
+    "asyncio http2",
+]
 
 
-@pytest.fixture(params=["tcp", "uds", "tls", "tls of a transport with http2"])
-async def side(
-    request: pytest.FixtureRequest, make_upstream: Callable[..., Upstream], certificates: Any
-) -> AsyncIterator[Side]:
-    kind = request.param
-    upstream = make_upstream(tls=certificates.server if "tls" in kind else None, uds=kind == "uds")
+@pytest.fixture(params=WIRES)
+def wire(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def anyio_backend(wire: str) -> tuple[str, dict[str, bool]]:
+    return "asyncio", {"use_uvloop": wire.startswith("uvloop")}
+
+
+@pytest.fixture
+async def side(wire: str, make_upstream: Callable[..., Upstream], certificates: Any) -> AsyncIterator[Side]:
+    kind = wire.split(" ", 1)[1]
+    if kind == "http2":
+        upstream = make_upstream(tls=certificates.server_http2, http2=True)
+    else:
+        upstream = make_upstream(tls=certificates.server if "tls" in kind else None, uds=kind == "uds")
     transport = open_transport(http2="http2" in kind, ca_file=certificates.ca_file)
-    host = "localhost" if "tls" in kind else "127.0.0.1"
-    yield Side(transport, upstream, Origin(host, upstream.port, tls="tls" in kind, uds=upstream.uds))
+    tls = kind not in ("tcp", "uds")
+    host = "localhost" if tls else "127.0.0.1"
+    yield Side(transport, upstream, Origin(host, upstream.port, tls=tls, uds=upstream.uds))
     await transport.aclose()
 
 
@@ -198,8 +219,10 @@ async def test_the_whole_has_a_limit_too(side: Side) -> None:
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("end", [Reset(), Cut()])
 async def test_a_body_cut_short_is_interrupted(side: Side, whole: bool, end: Reset | Cut) -> None:
-    side.upstream.script([Head(), Chunk(b"a"), end])
+    head_came = threading.Event()
+    side.upstream.script([Head(), Chunk(b"a"), Wait(head_came), end])
     answer = await side.send()
+    head_came.set()
     with pytest.raises(UpstreamInterrupted):
         await (answer.read(LIMIT) if whole else all_of(answer))
 
@@ -301,7 +324,18 @@ async def test_closing_the_transport_ends_what_is_under_way(side: Side) -> None:
         await side.send()
 
 
-async def test_the_null_transport_refuses() -> None:
+def test_the_null_transport_refuses() -> None:
+    null: Transport = NullTransport()
     with pytest.raises(UpstreamUnreachable):
-        await NullTransport().send(Origin("127.0.0.1", 1), POST, Timeouts())
-    await NullTransport().aclose()
+        asyncio.run(null.send(Origin("127.0.0.1", 1), POST, Timeouts()))
+    asyncio.run(null.aclose())
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+@pytest.mark.parametrize("http2", [True, False])
+def test_a_bad_file_of_authorities_is_found_at_once(tmp_path: Path, content: str | None, http2: bool) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(StartError, match=r"ca\.pem"):
+        open_transport(http2=http2, ca_file=str(file))

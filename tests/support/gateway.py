@@ -28,7 +28,9 @@ class Gateway:
     ``env`` is added to the environment. The key in ``key`` may call everything.
     """
 
-    def __init__(self, home: Path, config: dict[str, Any], *, workers: int = 1, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, config: dict[str, Any], *, workers: int = 1, env: dict[str, str] | None = None
+    ) -> None:
         self.home = home
         self.file = home / "mainstay.yaml"
         with socket.socket() as free:

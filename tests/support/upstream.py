@@ -29,12 +29,16 @@ from typing import Any
 
 import httptools
 
+from support.upstream_http2 import Http2Peer
+
 __all__ = [
     "Chunk",
     "Cut",
     "End",
+    "Goaway",
     "Head",
     "Received",
+    "Refuse",
     "Reply",
     "Reset",
     "Silence",
@@ -98,12 +102,26 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class Refuse:
+    """HTTP/2 only: reset this stream with an error code; 7 means that nothing was done about the request."""
+
+    code: int = 7
+
+
+@dataclass(frozen=True)
+class Goaway:
+    """HTTP/2 only: announce that no stream after ``last`` will be answered on this connection."""
+
+    last: int
+
+
+@dataclass(frozen=True)
 class Reset:
     """Reset the connection (RST) here and now."""
 
 
 #: Plain ``bytes`` are written as they are.
-Step = Reply | Head | Chunk | Wait | Silence | End | Cut | Reset | bytes
+Step = Reply | Head | Chunk | Wait | Silence | End | Cut | Reset | Refuse | Goaway | bytes
 Steps = Step | Iterable[Step]
 
 
@@ -165,7 +183,10 @@ class Upstream:
         handler: answers what ``script`` has not queued; without it, ``{}`` with status 200.
         tls: an SSL context for the server side, or None for plain TCP.
         uds: listen on a Unix socket (``self.uds`` is its path) instead of TCP.
+        http2: speak HTTP/2 (``tls`` must offer ``h2``); requests at once on a connection then are ``max_streams``.
     """
+
+    received_class = Received
 
     def __init__(
         self,
@@ -173,8 +194,12 @@ class Upstream:
         *,
         tls: ssl.SSLContext | None = None,
         uds: bool = False,
+        http2: bool = False,
+        max_streams: int = 100,
     ) -> None:
         self.handler = handler
+        self.max_streams = max_streams
+        self._protocol = Http2Peer if http2 else _Peer
         self.requests: list[Received] = []
         #: Connections accepted so far, and those now open.
         self.connections = 0
@@ -189,7 +214,7 @@ class Upstream:
         self._queue: deque[Steps] = deque()
         self._changed = threading.Condition()
         self._stopping = False
-        self._peers: set[_Peer] = set()
+        self._peers: set[Any] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="upstream", daemon=True)
         self._ready = threading.Event()
@@ -254,25 +279,28 @@ class Upstream:
             self._ready.set()
             loop.run_forever()
             server.close()
-            for peer in list(self._peers):
-                peer.transport.abort()
+            for _ in range(10):  # turns in which late connections arrive and transports let go of their sockets
+                for peer in list(self._peers):
+                    peer.transport.abort()
+                loop.run_until_complete(asyncio.sleep(0))
             tasks = asyncio.all_tasks(loop)
             for task in tasks:
                 task.cancel()
             loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            for _ in range(10):  # turns in which transports report their end and let go of their sockets
-                loop.run_until_complete(asyncio.sleep(0))
             loop.close()
 
     async def _listen(self, folder: str) -> asyncio.AbstractServer:
         if self._want_uds:
             self.uds = os.path.join(folder, "s")
-            return await self._loop.create_unix_server(lambda: _Peer(self), self.uds, ssl=self._tls)
-        server = await self._loop.create_server(
-            lambda: _Peer(self), self.host, 0, ssl=self._tls, backlog=1024
-        )
+            return await self._loop.create_unix_server(lambda: self._protocol(self), self.uds, ssl=self._tls)
+        server = await self._loop.create_server(lambda: self._protocol(self), self.host, 0, ssl=self._tls, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
         return server
+
+    @staticmethod
+    def each(steps: Steps) -> Iterable[Step]:
+        """Return the steps of an answer, one step or many."""
+        return [steps] if isinstance(steps, Step) else steps
 
     def _received(self, request: Received) -> Steps:
         with self._changed:
@@ -377,7 +405,7 @@ class _Peer(asyncio.Protocol):
     async def _answer(self, request: Received) -> None:
         steps = self._upstream._received(request)
         self._framing = "raw"
-        for step in [steps] if isinstance(steps, Step) else steps:
+        for step in self._upstream.each(steps):
             await self._step(step, request)
             if self._gone.is_set() or self.transport.is_closing():
                 return

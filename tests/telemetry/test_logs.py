@@ -48,3 +48,22 @@ def test_lines_are_json_with_the_processs_context_and_tracebacks_are_cleaned_too
     ]
     assert "abcdefghijklmnop" not in done.stderr
     assert "ValueError" in lines[1]["exception"]
+
+
+def test_what_the_event_loop_and_libraries_log_leaves_by_the_same_way() -> None:
+    code = (
+        "from mainstay.telemetry.logs import configure_logs; import asyncio, logging\n"
+        "configure_logs('json', 'info', worker=3)\n"
+        "logging.getLogger('lib').debug('quiet'); logging.getLogger('lib').warning('lost %s', 'ms-abcdefghijklmnop')\n"
+        "loop = asyncio.new_event_loop()\n"
+        "loop.call_exception_handler({'message': 'broke', 'exception': ValueError('sk-abcdefghijklmnop')})\n"
+        "loop.close()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(line["logger"], line["level"], line["worker"]) for line in lines] == [
+        ("lib", "warning", 3),
+        ("asyncio", "error", 3),
+    ]
+    assert "abcdefghijklmnop" not in done.stderr
+    assert "ValueError" in lines[1]["exception"]

@@ -75,11 +75,15 @@ class Api:
             seconds = monotonic() - request.started
             self._observer.count_page(scope["method"], route, request.record.status, seconds, code)
 
-    def refused(self, error: MainstayError, started: float, method: str, path: str) -> None:
-        """Record a request that the server refused before there was a scope (too large, too slow, not HTTP)."""
+    def refused(self, error: MainstayError, started: float, method: str, path: str) -> str | None:
+        """Record a request that the server refused before there was a scope: too large, too slow, not HTTP.
+
+        Returns the record's request id, which goes out with the refusal, or None when no call was meant.
+        """
         found = self.calls.get(path)
         if found is None:
-            return
+            return None
         record = Record.opened(found[0], method, path)
         record.status = error.status
         self._observer.settle(record, started, error)
+        return record.request_id

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mainstay.core.clock import monotonic, wall_ms
+from mainstay.core.clock import monotonic, since_ms, wall_ms
 from mainstay.core.errors import InvalidRequest, MainstayError, Unauthenticated, UnsupportedMediaType
 from mainstay.core.ids import uuid7
 from mainstay.core.record import Record
@@ -36,9 +36,13 @@ class Request:
         self.scope = scope
         self._receive = receive
         self._send = send
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
         extension = (scope.get("extensions") or {}).get("mainstay")
-        self.started: float = extension["started"] if extension is not None else monotonic()
+        if extension is not None:
+            self.started: float = extension["started"]
+            self.headers: dict[bytes, bytes] = extension["headers"]
+        else:
+            self.started = monotonic()
+            self.headers = dict(scope["headers"])
         identity = uuid7()
         given = self.headers.get(b"x-request-id")
         if given is not None and _SANE_ID.fullmatch(given):
@@ -75,7 +79,7 @@ class Request:
                 message = await self._receive()
                 pieces.append(message.get("body", b""))
             body = b"".join(pieces)
-        self.record.waited_ms = (monotonic() - begun) * 1000
+        self.record.waited_ms = since_ms(begun)
         self.record.request_bytes = len(body)
         return body
 

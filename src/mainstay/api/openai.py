@@ -21,6 +21,8 @@ __all__ = ["OpenAIEndpoints"]
 
 _log = structlog.get_logger("mainstay.api")
 _MAX_CONTENT = 4 * 1024 * 1024
+#: What a record keeps of a name that a caller made up.
+_MAX_NAME = 200
 
 
 class OpenAIEndpoints:
@@ -64,7 +66,7 @@ class OpenAIEndpoints:
         record.key, record.team = caller.name, caller.team
         body = await request.body()
         ask = read_ask(body)
-        record.asked, record.stream = ask.model, ask.stream
+        record.asked, record.stream = ask.model[:_MAX_NAME], ask.stream
         served = gate.find(ask.model, caller)
         record.route = served.name
         if served.keep_content:

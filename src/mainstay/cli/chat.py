@@ -131,14 +131,18 @@ class _Client:
         body = {"model": model, "messages": messages, "stream": True}
         with self._send("POST", "/v1/chat/completions", body) as response:
             for line in iter(response.readline, b""):
-                if not line.startswith(b"data:") or line[5:].strip() == b"[DONE]":
+                if not line.startswith(b"data:"):
                     continue
+                if line[5:].strip() == b"[DONE]":
+                    return
                 event = json.loads(line[5:])
                 if event.get("error"):
                     raise StartError(f"The answer broke off: {_said(event)}")
                 for choice in event.get("choices") or ():
                     if piece := choice.get("delta", {}).get("content"):
                         yield piece
+            # The standard library ends a body that was cut as if it were whole.
+            raise StartError("The answer broke off; look at the gateway's log.")
 
     @contextlib.contextmanager
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Iterator[http.client.HTTPResponse]:

@@ -26,7 +26,7 @@ ConfigFile = Annotated[
 
 
 @app.callback(invoke_without_command=True)
-def models(
+def _models(
     ctx: typer.Context,
     config: ConfigFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -52,7 +52,7 @@ def models(
 
 
 @app.command(name="pull")
-def pull_model(
+def _pull(
     name: Annotated[str, typer.Argument(help=f"A bundled model: {', '.join(BUNDLED)}.")],
     config: ConfigFile = None,
 ) -> None:

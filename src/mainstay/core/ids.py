@@ -1,6 +1,5 @@
 """Identifiers: UUID version 7 (RFC 9562, section 5.7), ordered by time of creation."""
 
-import random
 import time
 
 __all__ = ["uuid7"]
@@ -20,7 +19,6 @@ def uuid7() -> str:
     if stamp <= _last:
         stamp = _last + 1
     _last = stamp
-    # An id is no secret: the generator that Python seeds anew in each forked process will do, without a system call.
-    tail = random.getrandbits(62) | 0x8000_0000_0000_0000
+    tail = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
     text = f"{stamp >> 12:012x}7{stamp & 0xFFF:03x}{tail:016x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -14,7 +14,6 @@ __all__ = [
     "KeyRing",
     "Origin",
     "Outgoing",
-    "Timeouts",
     "Transport",
 ]
 

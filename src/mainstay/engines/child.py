@@ -16,7 +16,7 @@ from typing import Any
 
 from mainstay.runtime.leash import BEAT_EVERY, Leash
 
-__all__: list[str] = []
+__all__ = ["main"]
 
 _PROBE = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 _PROBE_LIMIT = 5.0

@@ -47,12 +47,11 @@ async def deliver(
     """
     try:
         async for batch in frames:
-            if len(batch) == 1:
-                data = writer.frame(batch[0]) if batch[0].events or batch[0].wire else writer.ping()
-            else:
-                data = b"".join([writer.frame(frame) for frame in batch])
+            data = writer.frame(batch[0]) if len(batch) == 1 else b"".join([writer.frame(frame) for frame in batch])
             if data:
                 await send(data)
+            elif _is_keep_alive(batch[-1]):
+                await send(writer.ping())
     except MainstayError as error:
         settle(error)
         return writer.error(error)
@@ -60,3 +59,7 @@ async def deliver(
         await frames.aclose()
     settle(None)
     return writer.end()
+
+
+def _is_keep_alive(frame: Frame) -> bool:
+    return not frame.events and (not frame.wire or frame.name == "ping")

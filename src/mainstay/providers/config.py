@@ -79,7 +79,7 @@ class HttpProviderConfig(Section):
     """Whether HTTP/2 may be used where the server offers it."""
 
     ca_file: LocalPath | None = None
-    """PEM file of certificate authorities to trust in place of the system's; relative to the folder of the
+    """PEM file of certificate authorities to trust beside the system's; relative to the folder of the
     configuration."""
 
     lacks: frozenset[Feature] = frozenset()
@@ -152,7 +152,7 @@ class ModelConfig(Section):
     """The provider's own name for the model; absent, the name of this row."""
 
     price: PriceConfig | None = None
-    """What the model costs; it overrides the catalogue."""
+    """What the model costs. Kept for the ledger, which is yet to come: nothing is priced in this version."""
 
     lacks: frozenset[Feature] = frozenset()
     """Features the model lacks, beside those its provider lacks."""

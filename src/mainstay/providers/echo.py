@@ -1,13 +1,14 @@
 """``kind: echo``: says back what the last user message said, word by word. No network, always the same."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
-from mainstay.core.fold import fold
+import msgspec
 
 from mainstay.core.answer import Answer, Whole
 from mainstay.core.call import Call
 from mainstay.core.clock import monotonic
+from mainstay.core.errors import InvalidRequest
 from mainstay.core.events import Dialect, Event, Finished, FinishReason, Frame, Metered, Started, TextDelta
 from mainstay.core.prompt import Prompt, TextPart
 from mainstay.core.record import Attempt
@@ -28,6 +29,8 @@ LACKS = frozenset(
         Feature.DOCUMENTS,
     }
 )
+#: As many choices as OpenAI's models give: what a small request may cost is bounded.
+_MAX_CHOICES = 128
 
 
 class Echo:
@@ -45,28 +48,26 @@ class Echo:
     async def answer(self, call: Call, target: Target, attempt: Attempt) -> Answer:
         """Echo the last user message; honours ``max_tokens``, ``stop`` and ``n``."""
         started = monotonic()
-        events = _events(call.ask.prompt, target.upstream or target.model, call.record.id)
+        said = _say(call.ask.prompt)
+        model = attempt.upstream_model = target.upstream or target.model
+        start = Started(f"chatcmpl-{call.record.id}", model)
         if self._delay:
             await asyncio.sleep(self._delay)
-        attempt.upstream_model = target.upstream or target.model
         attempt.first_ms = round((monotonic() - started) * 1000, 3)
         if call.ask.stream:
-            return Answer(target, frames=_EchoFrames(events, self._gap, attempt, started))
-        words = sum(isinstance(event, TextDelta) for event in events)
+            return Answer(target, frames=_EchoFrames(said.events(start, _words), self._gap, attempt, started))
         if self._gap:
-            await asyncio.sleep(self._gap * words)
+            await asyncio.sleep(self._gap * said.usage.output)
         attempt.outcome = "ok"
         attempt.total_ms = round((monotonic() - started) * 1000, 3)
-        finish = tuple(event.reason for event in events if isinstance(event, Finished))
-        usage = next(event.usage for event in events if isinstance(event, Metered))
         whole = Whole(
             b"",
             Dialect.OPENAI,
-            call.record.id,
-            attempt.upstream_model,
-            finish,
-            usage,
-            decode=lambda _: fold(events).events,
+            start.id,
+            model,
+            (said.finish,) * said.choices,
+            said.usage,
+            decode=lambda _: tuple(said.events(start, lambda text: (text,))),
         )
         return Answer(target, whole=whole)
 
@@ -74,28 +75,65 @@ class Echo:
         """Nothing to let go of."""
 
 
-def _events(prompt: Prompt, model: str, answer_id: str) -> tuple[Event, ...]:
-    text = ""
+class _Said(msgspec.Struct):
+    """What every choice says, and how it ends."""
+
+    text: str
+    finish: FinishReason
+    sequence: str | None
+    choices: int
+    usage: Usage
+
+    def events(self, start: Started, cut: Callable[[str], Iterable[str]]) -> Iterator[Event]:
+        yield start
+        for choice in range(self.choices):
+            if self.text:
+                for piece in cut(self.text):
+                    yield TextDelta(piece, choice)
+            yield Finished(self.finish, choice, stop_sequence=self.sequence)
+        yield Metered(self.usage)
+
+
+def _say(prompt: Prompt) -> _Said:
+    choices = prompt.n or 1
+    if choices > _MAX_CHOICES:
+        raise InvalidRequest(f"'n' may be at most {_MAX_CHOICES}; ask for fewer choices.", param="n")
+    text, asked = "", 0
     for message in prompt.messages:
+        said = "".join([part.text for part in message.parts if isinstance(part, TextPart)])
+        asked += _count(said)
         if message.role == "user":
-            text = "".join(part.text for part in message.parts if isinstance(part, TextPart))
+            text = said
     reason, sequence = FinishReason.STOP, None
     for stop in prompt.stop:
         if stop and stop in text:
             text, reason, sequence = text[: text.index(stop)], FinishReason.STOP_SEQUENCE, stop
-    words = text.split(" ")
-    if prompt.max_tokens is not None and len(words) > prompt.max_tokens:
-        words, reason, sequence = words[: prompt.max_tokens], FinishReason.LENGTH, None
-    events: list[Event] = [Started(f"chatcmpl-{answer_id}", model)]
-    choices = prompt.n or 1
-    for choice in range(choices):
-        events += [TextDelta(word if i == 0 else f" {word}", choice) for i, word in enumerate(words)]
-        events.append(Finished(reason, choice, stop_sequence=sequence))
-    asked = sum(
-        len(part.text.split()) for message in prompt.messages for part in message.parts if isinstance(part, TextPart)
-    )
-    events.append(Metered(Usage(input=asked, output=len(words) * choices)))
-    return tuple(events)
+    words = _count(text)
+    most = prompt.max_tokens
+    if most is not None and words > most:
+        text, reason, sequence = _first(text, most), FinishReason.LENGTH, None
+        words = max(0, most)
+    return _Said(text, reason, sequence, choices, Usage(input=asked, output=words * choices))
+
+
+def _count(text: str) -> int:
+    return text.count(" ", 1) + 1 if text else 0
+
+
+def _first(text: str, words: int) -> str:
+    end = 0
+    for _ in range(words):
+        end = text.index(" ", end + 1)
+    return text[:end]
+
+
+def _words(text: str) -> Iterator[str]:
+    """Cut before each space but a leading one; a text of any length costs one word at a time."""
+    at = 0
+    while (end := text.find(" ", at + 1)) >= 0:
+        yield text[at:end]
+        at = end
+    yield text[at:]
 
 
 class _EchoFrames:
@@ -103,8 +141,8 @@ class _EchoFrames:
 
     __slots__ = ("_attempt", "_events", "_gap", "_started")
 
-    def __init__(self, events: Sequence[Event], gap: float, attempt: Attempt, started: float) -> None:
-        self._events = iter(events)
+    def __init__(self, events: Iterator[Event], gap: float, attempt: Attempt, started: float) -> None:
+        self._events = events
         self._gap = gap
         self._attempt = attempt
         self._started = started

@@ -10,8 +10,16 @@ import msgspec
 
 from mainstay.core.answer import Answer, SingleFrame, Whole
 from mainstay.core.call import Call
-from mainstay.core.clock import monotonic
-from mainstay.core.errors import MainstayError, Unavailable, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from mainstay.core.clock import monotonic, since_ms
+from mainstay.core.errors import (
+    Internal,
+    MainstayError,
+    Unavailable,
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from mainstay.core.events import (
     Event,
     Finished,
@@ -34,7 +42,18 @@ __all__ = ["Endpoint", "HttpProvider"]
 _MAX_ANSWER = 64 * 1024 * 1024
 _MAX_ERROR = 1024 * 1024
 #: Headers of an upstream's answer that the caller may use.
-_FORWARD = (b"x-ratelimit-", b"anthropic-ratelimit-", b"openai-", b"retry-after", b"request-id")
+_FORWARD = (
+    b"x-ratelimit-",
+    b"anthropic-ratelimit-",
+    b"openai-processing-ms",
+    b"openai-version",
+    b"retry-after",
+    b"request-id",
+)
+#: Headers of a request whose values are no secret.
+_PLAIN = frozenset((b"content-type", b"user-agent"))
+#: What an answer may call itself and still be no stream, whatever was asked for.
+_WHOLE = (b"application/json", b"text/html")
 #: An event of one of these kinds commits the answer to this attempt.
 _COMMITS = (TextDelta, ToolStarted, ToolDelta, ThinkingDelta, RefusalDelta, Finished)
 
@@ -43,9 +62,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     """Where one provider is reached and with what.
 
     ``prefix`` is the base URL's path. ``headers`` stand whatever the caller sends (the credential among them);
-    ``defaults`` give way to a caller of the same dialect. ``local`` marks an engine of our own: it is asked for a stream even for a caller
-    who wants the answer whole, since it stops at once only while streaming, and one that cannot be reached is being
-    restarted.
+    ``defaults`` give way to them, and to a caller of the same dialect. ``local`` marks an engine of our own: it is
+    asked for a stream even for a caller who wants the answer whole, since it stops at once only while streaming, and
+    one that cannot be reached is being restarted.
     """
 
     origin: Origin
@@ -62,6 +81,12 @@ class HttpProvider:
         self._codec = codec
         self._endpoint = endpoint
         self._transport = transport
+        self._defaults = dict(endpoint.defaults)
+        self._fixed = dict(endpoint.headers)
+        #: What goes up when the caller adds nothing.
+        self._own = tuple((self._defaults | self._fixed).items())
+        values = [value.removeprefix(b"Bearer ") for name, value in endpoint.headers if name not in _PLAIN]
+        self._secrets = [value for value in values if len(value) >= 8]
 
     async def answer(self, call: Call, target: Target, attempt: Attempt) -> Answer:
         """Ask once; see :class:`~mainstay.providers.port.Provider`."""
@@ -79,7 +104,7 @@ class HttpProvider:
         try:
             request = Outgoing(b"POST", endpoint.prefix + path, self._headers(call), body)
             incoming = await self._transport.send(origin, request, timeouts)
-            attempt.headers_ms = round((monotonic() - started) * 1000, 3)
+            attempt.headers_ms = since_ms(started)
             attempt.status = incoming.status
             return await self._read(call, target, attempt, incoming, stream, started)
         except UpstreamUnreachable as error:
@@ -100,20 +125,22 @@ class HttpProvider:
     def _give_up(self, attempt: Attempt, incoming: Incoming | None, started: float, error: BaseException) -> None:
         if incoming is not None:
             incoming.close()
-        attempt.total_ms = round((monotonic() - started) * 1000, 3)
-        attempt.outcome = error.code if isinstance(error, MainstayError) else "caller_gone"
+        attempt.total_ms = since_ms(started)
+        if isinstance(error, MainstayError):
+            attempt.outcome = error.code
+        else:
+            attempt.outcome = "caller_gone" if isinstance(error, asyncio.CancelledError) else Internal.code
 
     def _headers(self, call: Call) -> tuple[tuple[bytes, bytes], ...]:
         hops = (b"x-mainstay-hops", b"%d" % (call.hops + 1))
-        endpoint = self._endpoint
+        if not call.headers:
+            return (*self._own, hops)
         if call.ask.dialect is not self._codec.dialect:
             # A vendor's own headers mean nothing to another vendor.
-            kept = tuple(pair for pair in call.headers if pair[0] == b"idempotency-key")
-            return (*endpoint.headers, *endpoint.defaults, *kept, hops)
-        if not call.headers:
-            return (*endpoint.headers, *endpoint.defaults, hops)
+            kept = [pair for pair in call.headers if pair[0] == b"idempotency-key" and pair[0] not in self._fixed]
+            return (*self._own, *kept, hops)
         # The caller may say more than our defaults, and nothing against what the operator has fixed.
-        merged = dict(endpoint.defaults) | dict(call.headers) | dict(endpoint.headers)
+        merged = self._defaults | dict(call.headers) | self._fixed
         return (*merged.items(), hops)
 
     async def _read(
@@ -121,13 +148,15 @@ class HttpProvider:
     ) -> Answer:
         kind, kept = _scan_headers(incoming.headers)
         if incoming.status >= 400:
-            raise self._codec.error(incoming.status, incoming.headers, await incoming.read(_MAX_ERROR))
+            raise self._codec.error(incoming.status, incoming.headers, await self._error_body(incoming))
         if incoming.status >= 300:
             raise UpstreamBroken("The upstream answered with a redirect; its base_url is probably wrong.")
         whole: Whole
-        if stream and kind.startswith(b"text/event-stream"):
+        # Some servers stream always, some never, and some stream without saying so.
+        unsaid = stream and incoming.status == 200 and not kind.startswith(_WHOLE)
+        if kind.startswith(b"text/event-stream") or unsaid:
             frames = _UpstreamFrames(self._codec.reader(), incoming, attempt, started)
-            await frames.open(min(call.timeouts.first_token, call.deadline - started))
+            await frames.open(call.timeouts.first_token, call.deadline)
             if call.ask.stream:
                 return Answer(target, kept, frames=frames)
             whole = await _collect(frames)
@@ -135,13 +164,25 @@ class HttpProvider:
             if kind.startswith(b"text/html"):
                 raise UpstreamBroken("The upstream answered with a web page; its base_url is probably wrong.")
             whole = self._codec.whole(await incoming.read(_MAX_ANSWER))
-        attempt.total_ms = round((monotonic() - started) * 1000, 3)
+        attempt.total_ms = since_ms(started)
         attempt.outcome = "ok"
         attempt.upstream_model, attempt.upstream_id = whole.model, whole.id
         if call.ask.stream:
-            # Asked for a stream, got a whole answer: say it as a stream.
-            return Answer(target, kept, frames=SingleFrame(Frame(whole.events)))
+            attempt.first_ms = attempt.total_ms
+            return Answer(target, kept, frames=SingleFrame(Frame(whole.events, b"", whole.dialect)))
         return Answer(target, kept, whole=whole)
+
+
+    async def _error_body(self, incoming: Incoming) -> bytes:
+        """Return the body of an error without our credentials, should the upstream repeat them."""
+        try:
+            body = await incoming.read(_MAX_ERROR)
+        except UpstreamError:
+            # The status alone says more than how its body broke off.
+            return b""
+        for secret in self._secrets:
+            body = body.replace(secret, b"[secret]")
+        return body
 
 
 def _scan_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]]:
@@ -183,18 +224,20 @@ class _UpstreamFrames:
         self._broken: MainstayError | None = None
         self._alive = 0
 
-    async def open(self, limit: float) -> None:
-        """Read until the first event that commits the answer, within ``limit`` seconds of now."""
+    async def open(self, limit: float, deadline: float) -> None:
+        """Read until the first event that commits the answer: ``limit`` seconds from sending, or the call's end."""
+        due = self._started + limit
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(min(due, deadline) - monotonic()):
                 while not self._ended:
                     batch = await self._more()
                     self._held.extend(batch)
                     if any(isinstance(event, _COMMITS) for frame in batch for event in frame.events):
                         break
         except TimeoutError as error:
-            raise UpstreamTimeout("The model did not begin to answer in time (first_token limit).") from error
-        self._attempt.first_ms = round((monotonic() - self._started) * 1000, 3)
+            name = "first_token" if due < deadline else "total"
+            raise UpstreamTimeout(f"The model did not begin to answer within its {name} limit; try again.") from error
+        self._attempt.first_ms = since_ms(self._started)
 
     def __aiter__(self) -> AsyncIterator[Sequence[Frame]]:
         return self
@@ -255,5 +298,5 @@ class _UpstreamFrames:
         attempt = self._attempt
         if not attempt.outcome:
             attempt.outcome = outcome
-            attempt.total_ms = round((monotonic() - self._started) * 1000, 3)
+            attempt.total_ms = since_ms(self._started)
         self._incoming.close()

@@ -1,10 +1,11 @@
-"""The last stage of the line: hand the attempt to its target's provider."""
+"""The last stage of the line: hand the attempt to its target's provider, unless the target cannot do what is asked."""
 
 from collections.abc import Mapping
 
 from mainstay.core.answer import Answer
 from mainstay.core.call import Call
 from mainstay.core.stage import Onward
+from mainstay.providers.openai.requests import refuse
 from mainstay.providers.port import Provider
 
 __all__ = ["CallProvider"]
@@ -21,6 +22,9 @@ class CallProvider:
         self._providers = providers
 
     async def __call__(self, call: Call, onward: Onward) -> Answer:
-        assert call.target is not None
+        target = call.target
+        assert target is not None
         assert call.attempt is not None
-        return await self._providers[call.target.provider].answer(call, call.target, call.attempt)
+        if target.lacks and (missing := target.lacks & call.ask.features):
+            raise refuse(call.ask, target.model, missing)
+        return await self._providers[target.provider].answer(call, target, call.attempt)

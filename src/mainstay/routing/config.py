@@ -34,7 +34,7 @@ class _OrName:
 
 
 class TimeoutsConfig(Section):
-    """The five limits of a call. First token and idle count what carries content; pings and comments do not."""
+    """The five limits of a call. The first token is an event that carries content; pings and comments are none."""
 
     connect: PositiveDuration = 2.0
     """Until the connection to the upstream stands, TLS included."""
@@ -46,7 +46,7 @@ class TimeoutsConfig(Section):
     """From sending the request until the first event that carries content."""
 
     idle: PositiveDuration = 60.0
-    """Between two reads of an answer."""
+    """Between two pieces of an answer, keep-alives included."""
 
     total: PositiveDuration = 600.0
     """For the whole call, all attempts together."""

@@ -3,13 +3,14 @@
 Retries on the same target, hedging and breakers belong here too; what an error allows is read from its class.
 """
 
+from asyncio import CancelledError
 from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from mainstay.core.answer import Answer, SingleFrame, Whole
 from mainstay.core.call import Call
-from mainstay.core.clock import monotonic
+from mainstay.core.clock import monotonic, since_ms
 from mainstay.core.errors import MainstayError, Unavailable, Unsupported, UpstreamTimeout
 from mainstay.core.events import Finished, FinishReason, Frame, Metered, Started, TextDelta
 from mainstay.core.record import Attempt
@@ -78,18 +79,22 @@ class Route:
             target=target.model,
             provider=target.provider,
             cause=cause,
-            offset_ms=round((started - call.started) * 1000, 3),
+            offset_ms=int((started - call.started) * 1e6) / 1e3,
         )
         record = call.record
         record.attempts.append(attempt)
         record.target, record.provider, record.vendor = target.model, target.provider, target.vendor
         try:
             return await onward(replace(call, target=target, attempt=attempt))
+        except CancelledError:
+            attempt.outcome = attempt.outcome or "caller_gone"
+            attempt.total_ms = attempt.total_ms or round((monotonic() - started) * 1000, 3)
+            raise
         except MainstayError as error:
             attempt.outcome = error.code
             attempt.status = attempt.status or (error.status if isinstance(error, Unavailable) else 0)
             if not attempt.total_ms:
-                attempt.total_ms = round((monotonic() - started) * 1000, 3)
+                attempt.total_ms = since_ms(started)
             raise
 
 

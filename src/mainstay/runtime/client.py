@@ -10,9 +10,10 @@ import asyncio
 import ssl
 
 from mainstay.core.errors import InvalidRequest, UpstreamUnreachable
-from mainstay.core.ports import Origin, Outgoing, Timeouts
+from mainstay.core.ports import Origin, Outgoing
+from mainstay.core.timeouts import Timeouts
 from mainstay.runtime.connection import Connection
-from mainstay.runtime.dial import dial, host_bytes, proxy_authorization, trust
+from mainstay.runtime.dial import authority, dial, proxy_authorization, trust
 from mainstay.runtime.response import Response
 from mainstay.runtime.timers import TICK, Sweep
 
@@ -59,7 +60,7 @@ class LeanTransport:
             try:
                 await response.head()
             except UpstreamUnreachable:
-                if response.touched or self._closed:
+                if response.touched or self._closed or not connection.reused:
                     raise
             else:
                 return response
@@ -67,6 +68,14 @@ class LeanTransport:
         response = pool.start(connection, head, request, timeouts, pool.loop.time(), total_due)
         await response.head()
         return response
+
+    def connection(self, origin: Origin) -> Connection:
+        """Return a connection object for a socket to ``origin`` that someone else has opened."""
+        return (self._pools.get(origin) or self._open_pool(origin)).make()
+
+    def keep(self, connection: Connection) -> None:
+        """Take such a connection, once it stands, for the next request."""
+        connection.home.release(connection)
 
     async def aclose(self) -> None:
         """Close every connection; answers under way fail."""
@@ -121,12 +130,12 @@ class _Pool:
         self.sweep = sweep
         self._most = most
         self._idle: list[Connection] = []
-        authority = _authority(origin)
+        host = authority(origin)
         self._before = b" "
-        self._after = b" HTTP/1.1\r\nhost: " + authority + b"\r\naccept-encoding: identity"
+        self._after = b" HTTP/1.1\r\nhost: " + host + b"\r\naccept-encoding: identity"
         if origin.proxy and not origin.tls:
             # A proxy is told the whole URL; with TLS it has made a tunnel and sees nothing.
-            self._before = b" http://" + authority
+            self._before = b" http://" + host
             self._after += (b"\r\n" + proxy_authorization(origin)).removesuffix(b"\r\n")
         self._ends = 1 + self._after.count(b"\r\n")
 
@@ -198,11 +207,3 @@ class _Pool:
         while self._idle and self._idle[0].idle_since < since:
             self._idle.pop(0).transport.close()
         return bool(self._idle)
-
-
-def _authority(origin: Origin) -> bytes:
-    """Return the value of the host header."""
-    if origin.uds:
-        return b"localhost"
-    host = host_bytes(origin)
-    return host if origin.port == (443 if origin.tls else 80) else b"%b:%d" % (host, origin.port)

@@ -41,15 +41,16 @@ class Connection(asyncio.Protocol):
         "_framed",
         "_head_only",
         "_headers",
-        "_home",
         "_interim",
         "_keep",
         "_parser",
         "_paused",
         "_response",
         "_stray",
+        "home",
         "idle_since",
         "loop",
+        "reused",
         "transport",
     )
 
@@ -60,7 +61,9 @@ class Connection(asyncio.Protocol):
         self.loop = loop
         #: When it was last given back, by the loop's clock.
         self.idle_since = 0.0
-        self._home = home
+        #: Whether it has carried a request before.
+        self.reused = False
+        self.home = home
         self._parser = httptools.HttpResponseParser(self)
         self._response: Response | None = None
         self._headers: list[tuple[bytes, bytes]] = []
@@ -80,7 +83,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close the socket now; whatever was unsent or unread is lost."""
         self._response = None
-        self._home.discard(self)
+        self.home.discard(self)
         self.transport.abort()
 
     def give_up(self) -> None:
@@ -128,11 +131,11 @@ class Connection(asyncio.Protocol):
         response.arrived()
 
     def eof_received(self) -> None:
-        self._home.discard(self)
+        self.home.discard(self)
         self._lost(clean=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._home.discard(self)
+        self.home.discard(self)
         self._lost(clean=exc is None)
 
     # httptools' callbacks
@@ -187,7 +190,8 @@ class Connection(asyncio.Protocol):
         response.finish()
         if fit:
             self.resume()
-            self._home.release(self)
+            self.reused = True
+            self.home.release(self)
         else:
             self.abort()
 

@@ -10,15 +10,15 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import zip_longest
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
-from mainstay.core.errors import UpstreamTimeout, UpstreamUnreachable
+from mainstay.core.errors import StartError, UpstreamTimeout, UpstreamUnreachable
 from mainstay.core.ports import Origin
 
-__all__ = ["dial", "host_bytes", "proxy_authorization", "trust"]
+__all__ = ["authority", "dial", "proxy_authorization", "trust"]
 
 #: Seconds before the next address of a name is tried beside the one that has not answered (RFC 8305: 250 ms).
 _STAGGER = 0.25
@@ -34,16 +34,19 @@ _Opened = tuple[asyncio.BaseTransport, asyncio.BaseProtocol]
 _Factory = Callable[[], asyncio.Protocol]
 
 
-def trust(ca_file: str | None) -> ssl.SSLContext:
-    """Return a context for HTTP/1.1 over TLS that trusts the system's authorities and those in ``ca_file``.
+def trust(ca_file: str | None, protocols: Sequence[str] = ("http/1.1",)) -> ssl.SSLContext:
+    """Return a context that trusts the system's authorities and those in ``ca_file``, and offers ``protocols``.
 
     Raises:
-        OSError: the file cannot be read or holds no certificates.
+        StartError: the file cannot be read or holds no certificates.
     """
     context = ssl.create_default_context()
     if ca_file:
-        context.load_verify_locations(cafile=ca_file)
-    context.set_alpn_protocols(["http/1.1"])
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:
+            raise StartError(f"{ca_file} cannot be read as certificates in PEM form; correct ca_file.") from error
+    context.set_alpn_protocols(list(protocols))
     return context
 
 
@@ -134,7 +137,7 @@ class _Tunnel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast("asyncio.Transport", transport).write(
             b"CONNECT %b HTTP/1.1\r\nhost: %b\r\n%b\r\n"
-            % (*[b"%b:%d" % (host_bytes(self._origin), self._origin.port)] * 2, proxy_authorization(self._origin))
+            % (*[b"%b:%d" % (_host(self._origin), self._origin.port)] * 2, proxy_authorization(self._origin))
         )
 
     def data_received(self, data: bytes) -> None:
@@ -154,12 +157,20 @@ class _Tunnel(asyncio.Protocol):
             self.stands.set_exception(ConnectionResetError("the proxy closed the connection"))
 
 
-def host_bytes(origin: Origin) -> bytes:
-    """Return the host as it stands in a URL.
+def authority(origin: Origin) -> bytes:
+    """Return the value of the host header.
 
     Raises:
-        UpstreamUnreachable: it is no name.
+        UpstreamUnreachable: the host is no name.
     """
+    if origin.uds:
+        return b"localhost"
+    host = _host(origin)
+    return host if origin.port == (443 if origin.tls else 80) else b"%b:%d" % (host, origin.port)
+
+
+def _host(origin: Origin) -> bytes:
+    """Return the host as it stands in a URL. Raises UpstreamUnreachable when it is no name."""
     try:
         host = b"[%b]" % origin.host.encode() if ":" in origin.host else origin.host.encode("idna")
     except UnicodeError:

@@ -12,83 +12,41 @@ from typing import cast
 
 from hpack import Decoder, HPACKError
 
-from mainstay.core.errors import UpstreamError, UpstreamInterrupted, UpstreamUnreachable
+from mainstay.core.errors import UpstreamBroken, UpstreamError, UpstreamInterrupted, UpstreamUnreachable
 from mainstay.core.ports import Outgoing
+from mainstay.runtime.http2_frames import (
+    ACK,
+    CANCEL,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    GOAWAY,
+    HEADERS,
+    NO_ERROR,
+    PING,
+    PRIORITY,
+    PUSH,
+    REFUSED,
+    RESET,
+    SETTINGS,
+    WINDOW,
+    frame,
+    literal,
+    unpadded,
+)
+from mainstay.runtime.http2_stream import TOP_UP, Stream
 from mainstay.runtime.response import HEAD_LIMIT, Response, garbage
 
-__all__ = ["Http2Connection", "Stream"]
+__all__ = ["Http2Connection"]
 
-_DATA, _HEADERS, _RESET, _SETTINGS, _PUSH, _PING, _GOAWAY, _WINDOW, _CONTINUATION = 0, 1, 3, 4, 5, 6, 7, 8, 9
-_ACK = _END_STREAM = 0x1
-_END_HEADERS, _PADDED, _PRIORITY = 0x4, 0x8, 0x20
-_NO_ERROR, _CANCEL = 0, 8
 #: Bytes of body a stream may send before its reader takes them, and all streams of a connection together.
 _STREAM_WINDOW, _CONNECTION_WINDOW = 512 * 1024, 64 * 1024 * 1024
-#: A window is topped up when so much of it is used: one frame for many.
-_TOP_UP = 128 * 1024
 _FRAME = 16384
+#: The largest frame we send, if the upstream allows more than the usual.
+_LARGEST = 65536
 _LAST_STREAM = 2**31 - 1
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
-
-class Stream:
-    """One request on a shared connection; ``runtime.response.Carrier``."""
-
-    __slots__ = (
-        "_owed",
-        "_paused",
-        "connection",
-        "head_only",
-        "identity",
-        "loop",
-        "response",
-        "seen",
-        "unsent",
-        "window",
-    )
-
-    def __init__(self, connection: "Http2Connection", identity: int, window: int) -> None:
-        self.connection = connection
-        self.loop = connection.loop
-        self.identity = identity
-        #: Bytes of body we may send, and those that wait for leave.
-        self.window = window
-        self.unsent = memoryview(b"")
-        self.response: Response | None = None
-        #: How much the connection had received when the request began.
-        self.seen = connection.received
-        self._owed = 0
-        self._paused = False
-
-    def abort(self) -> None:
-        """Reset the stream; the connection goes on."""
-        self.connection.drop(self)
-
-    def give_up(self) -> None:
-        """Reset the stream. If the whole connection was silent since it began, trust it with no other request."""
-        if self.connection.received == self.seen:
-            self.connection.usable = False
-        self.abort()
-
-    def pause(self) -> None:
-        """Grant the upstream no more bytes until ``resume``."""
-        self._paused = True
-
-    def resume(self) -> None:
-        """Grant what was withheld."""
-        self._paused = False
-        if self._owed >= _TOP_UP:
-            self._grant()
-
-    def took(self, size: int) -> None:
-        """Count bytes of body (padding included) that came."""
-        self._owed += size
-        if self._owed >= _TOP_UP and not self._paused:
-            self._grant()
-
-    def _grant(self) -> None:
-        self.connection.grant(self.identity, self._owed)
-        self._owed = 0
 
 
 class Http2Connection(asyncio.Protocol):
@@ -109,6 +67,8 @@ class Http2Connection(asyncio.Protocol):
         #: Bytes received so far, and when it last became free of streams, by the loop's clock.
         self.received = 0
         self.idle_since = 0.0
+        #: Done when the upstream has said how many streams it takes.
+        self.settled: asyncio.Future[None] = loop.create_future()
         self._authority = authority
         self._closed = closed
         self._freed = freed
@@ -150,23 +110,23 @@ class Http2Connection(asyncio.Protocol):
         stream.response = response
         stream.head_only = request.method == b"HEAD"
         block = [
-            _literal(b":method", request.method),
+            literal(b":method", request.method),
             b"\x87",  # :scheme https, from the static table
-            _literal(b":authority", self._authority),
-            _literal(b":path", request.target),
-            _literal(b"accept-encoding", b"identity"),
+            literal(b":authority", self._authority),
+            literal(b":path", request.target),
+            literal(b"accept-encoding", b"identity"),
         ]
-        block += [_literal(name.lower(), value) for name, value in request.headers]
+        block += [literal(name.lower(), value) for name, value in request.headers]
         if request.body or request.method in (b"POST", b"PUT", b"PATCH"):
-            block.append(_literal(b"content-length", b"%d" % len(request.body)))
+            block.append(literal(b"content-length", b"%d" % len(request.body)))
         head = b"".join(block)
-        flags = 0 if request.body else _END_STREAM
+        flags = 0 if request.body else END_STREAM
         out = []
         for start in range(0, len(head), self._frame):
             piece = head[start : start + self._frame]
-            last = _END_HEADERS if start + self._frame >= len(head) else 0
-            kind = _HEADERS if start == 0 else _CONTINUATION
-            out.append(_frame(kind, (flags if start == 0 else 0) | last, stream.identity, piece))
+            last = END_HEADERS if start + self._frame >= len(head) else 0
+            kind = HEADERS if start == 0 else CONTINUATION
+            out.append(frame(kind, (flags if start == 0 else 0) | last, stream.identity, piece))
         stream.unsent = memoryview(request.body)
         out += self._sendable(stream)
         self.transport.write(b"".join(out))
@@ -174,13 +134,13 @@ class Http2Connection(asyncio.Protocol):
     def drop(self, stream: Stream) -> None:
         """Reset a stream."""
         if self._streams.pop(stream.identity, None) is not None and not self.transport.is_closing():
-            self.transport.write(_frame(_RESET, 0, stream.identity, _CANCEL.to_bytes(4, "big")))
+            self.transport.write(frame(RESET, 0, stream.identity, CANCEL.to_bytes(4, "big")))
             self._left()
 
     def grant(self, identity: int, size: int) -> None:
         """Let the upstream send so many bytes more, on a stream or (0) in all."""
         if not self.transport.is_closing():
-            self.transport.write(_frame(_WINDOW, 0, identity, size.to_bytes(4, "big")))
+            self.transport.write(frame(WINDOW, 0, identity, size.to_bytes(4, "big")))
 
     def abort(self) -> None:
         """Close the socket now; every request on it fails."""
@@ -196,7 +156,7 @@ class Http2Connection(asyncio.Protocol):
             for key, value in ((2, 0), (4, _STREAM_WINDOW), (6, HEAD_LIMIT))
         )
         more = (_CONNECTION_WINDOW - 65535).to_bytes(4, "big")
-        self.transport.write(_PREFACE + _frame(_SETTINGS, 0, 0, settings) + _frame(_WINDOW, 0, 0, more))
+        self.transport.write(_PREFACE + frame(SETTINGS, 0, 0, settings) + frame(WINDOW, 0, 0, more))
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -227,48 +187,49 @@ class Http2Connection(asyncio.Protocol):
     # frames
 
     def _take(self, kind: int, flags: int, identity: int, payload: bytes) -> None:
-        if self._block_of is not None and (kind != _CONTINUATION or identity != self._block_of[0]):
+        if self._block_of is not None and (kind != CONTINUATION or identity != self._block_of[0]):
             raise garbage()
-        if kind == _DATA:
+        if kind == DATA:
             self._take_data(flags, identity, payload)
-        elif kind == _HEADERS:
-            body = _unpadded(flags, payload)
-            self._block += body[5:] if flags & _PRIORITY else body
+        elif kind == HEADERS:
+            body = unpadded(flags, payload)
+            self._block += body[5:] if flags & PRIORITY else body
             self._block_of = (identity, flags)
             self._take_block(flags)
-        elif kind == _CONTINUATION:
+        elif kind == CONTINUATION:
             if self._block_of is None:
                 raise garbage()
             self._block += payload
             self._take_block(flags)
-        elif kind == _SETTINGS:
+        elif kind == SETTINGS:
             self._take_settings(flags, payload)
-        elif kind == _WINDOW:
+        elif kind == WINDOW:
             self._take_window(identity, int.from_bytes(payload, "big") & 0x7FFFFFFF)
-        elif kind == _RESET:
+        elif kind == RESET:
             self._take_reset(identity, int.from_bytes(payload, "big"))
-        elif kind == _PING and not flags & _ACK:
-            self.transport.write(_frame(_PING, _ACK, 0, payload))
-        elif kind == _GOAWAY:
+        elif kind == PING and not flags & ACK:
+            self.transport.write(frame(PING, ACK, 0, payload))
+        elif kind == GOAWAY:
             self._take_goaway(int.from_bytes(payload[:4], "big") & 0x7FFFFFFF)
-        elif kind == _PUSH:
+        elif kind == PUSH:
             raise garbage()
 
     def _take_data(self, flags: int, identity: int, payload: bytes) -> None:
         self._owed += len(payload)
-        if self._owed >= _TOP_UP:
+        if self._owed >= TOP_UP:
             self.grant(0, self._owed)
             self._owed = 0
         stream = self._streams.get(identity)
         if stream is None or stream.response is None:
             return
-        body = _unpadded(flags, payload)
+        body = unpadded(flags, payload)
         response = stream.response
         if not response.head_came:
             raise garbage()
         if body:
+            stream.missing -= len(body)
             response.add(body)
-        if flags & _END_STREAM:
+        if flags & END_STREAM:
             self._finish(stream)
         response.arrived()
         stream.took(len(payload))
@@ -276,7 +237,7 @@ class Http2Connection(asyncio.Protocol):
     def _take_block(self, flags: int) -> None:
         if len(self._block) > HEAD_LIMIT:
             raise garbage()
-        if not flags & _END_HEADERS or self._block_of is None:
+        if not flags & END_HEADERS or self._block_of is None:
             return
         identity, first = self._block_of
         # Decoded even when the stream is gone: the table is shared by all.
@@ -295,13 +256,21 @@ class Http2Connection(asyncio.Protocol):
                 raise garbage()
             if len(status) == 3 and status >= b"200":
                 headers = [(name, value) for name, value in pairs if not name.startswith(b":")]
-                response.begin(int(status), headers, fields.get(b"content-encoding", b""))
-        if first & _END_STREAM:
+                length = fields.get(b"content-length", b"")
+                if length.isdigit() and not stream.head_only:
+                    stream.announced, stream.missing = True, int(length)
+                try:
+                    response.begin(int(status), headers, fields.get(b"content-encoding", b""))
+                except UpstreamBroken as error:
+                    response.fail(error)
+                    self.drop(stream)
+                    return
+        if first & END_STREAM:
             self._finish(stream)
         response.arrived()
 
     def _take_settings(self, flags: int, payload: bytes) -> None:
-        if flags & _ACK:
+        if flags & ACK:
             return
         for at in range(0, len(payload) - 5, 6):
             key, value = int.from_bytes(payload[at : at + 2], "big"), int.from_bytes(payload[at + 2 : at + 6], "big")
@@ -312,8 +281,9 @@ class Http2Connection(asyncio.Protocol):
                     stream.window += value - self._first_window
                 self._first_window = value
             elif key == 5:
-                self._frame = max(_FRAME, value)
-        self.transport.write(_frame(_SETTINGS, _ACK, 0, b"") + b"".join(self._all_sendable()))
+                self._frame = min(max(_FRAME, value), _LARGEST)
+        self._settle()
+        self.transport.write(frame(SETTINGS, ACK, 0, b"") + b"".join(self._all_sendable()))
 
     def _take_window(self, identity: int, size: int) -> None:
         if identity == 0:
@@ -327,6 +297,8 @@ class Http2Connection(asyncio.Protocol):
         stream = self._streams.pop(identity, None)
         if stream is None or stream.response is None:
             return
+        if code != REFUSED:
+            stream.response.touched = True
         self._fail(stream)
         self._left()
 
@@ -352,7 +324,7 @@ class Http2Connection(asyncio.Protocol):
             piece, stream.unsent = stream.unsent[:size], stream.unsent[size:]
             stream.window -= size
             self._window -= size
-            out.append(_frame(_DATA, 0 if stream.unsent else _END_STREAM, stream.identity, piece))
+            out.append(frame(DATA, 0 if stream.unsent else END_STREAM, stream.identity, piece))
         return out
 
     # ends
@@ -362,8 +334,8 @@ class Http2Connection(asyncio.Protocol):
             return
         if stream.unsent and not self.transport.is_closing():
             # The answer is whole before the request is; the rest of the request is of no use.
-            self.transport.write(_frame(_RESET, 0, stream.identity, _NO_ERROR.to_bytes(4, "big")))
-        if stream.response.head_came:
+            self.transport.write(frame(RESET, 0, stream.identity, NO_ERROR.to_bytes(4, "big")))
+        if stream.response.head_came and (stream.missing == 0 or not stream.announced):
             stream.response.finish()
         else:
             self._fail(stream)
@@ -385,8 +357,13 @@ class Http2Connection(asyncio.Protocol):
             if stream.response is not None:
                 stream.response.fail(error)
 
+    def _settle(self) -> None:
+        if not self.settled.done():
+            self.settled.set_result(None)
+
     def _gone(self) -> None:
         self.usable = False
+        self._settle()
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             self._fail(stream)
@@ -395,33 +372,3 @@ class Http2Connection(asyncio.Protocol):
     def _left(self) -> None:
         if not self._streams:
             self._freed(self)
-
-
-def _unpadded(flags: int, payload: bytes) -> bytes:
-    if not flags & _PADDED:
-        return payload
-    if payload[0] >= len(payload):
-        raise garbage()
-    return payload[1 : len(payload) - payload[0]]
-
-
-def _frame(kind: int, flags: int, identity: int, payload: bytes | memoryview) -> bytes:
-    head = len(payload).to_bytes(3, "big") + bytes((kind, flags)) + identity.to_bytes(4, "big")
-    return b"".join((head, payload))
-
-
-def _literal(name: bytes, value: bytes) -> bytes:
-    """Return a header field that no table keeps (RFC 7541, 6.2.3)."""
-    return b"\x10" + _length(len(name)) + name + _length(len(value)) + value
-
-
-def _length(value: int) -> bytes:
-    if value < 127:
-        return bytes((value,))
-    out = bytearray((127,))
-    value -= 127
-    while value >= 128:
-        out.append(value % 128 + 128)
-        value //= 128
-    out.append(value)
-    return bytes(out)

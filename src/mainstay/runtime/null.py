@@ -1,7 +1,8 @@
 """The transport that refuses: for routes without upstreams and for tests that must not reach one."""
 
 from mainstay.core.errors import UpstreamUnreachable
-from mainstay.core.ports import Incoming, Origin, Outgoing, Timeouts
+from mainstay.core.ports import Incoming, Origin, Outgoing
+from mainstay.core.timeouts import Timeouts
 
 __all__ = ["NullTransport"]
 

@@ -16,7 +16,7 @@ from mainstay.core.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from mainstay.core.ports import Timeouts
+from mainstay.core.timeouts import Timeouts
 from mainstay.runtime.content import Decoder, decoder_for
 from mainstay.runtime.timers import TICK, Sweep
 

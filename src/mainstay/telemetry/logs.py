@@ -30,6 +30,14 @@ def _redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
     return event
 
 
+class _Forward(logging.Handler):
+    """Takes what the event loop and libraries log through the standard library: it leaves by the same way."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger = structlog.get_logger(record.name)
+        logger.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+
+
 def configure_logs(form: Literal["auto", "pretty", "json"], level: str, **context: object) -> None:
     """Set up logging for this process; ``context`` (the worker's slot, say) stands on every line.
 
@@ -55,3 +63,6 @@ def configure_logs(form: Literal["auto", "pretty", "json"], level: str, **contex
     )
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**context)
+    root = logging.getLogger()
+    root.handlers = [_Forward()]
+    root.setLevel(level.upper())

@@ -14,7 +14,7 @@ import structlog
 
 from mainstay.core.answer import Answer, Frames
 from mainstay.core.call import Call
-from mainstay.core.clock import monotonic
+from mainstay.core.clock import monotonic, since_ms
 from mainstay.core.errors import CallerError, CallerGone, MainstayError, UpstreamRefused
 from mainstay.core.events import (
     Finished,
@@ -29,7 +29,7 @@ from mainstay.core.events import (
 from mainstay.core.ports import JournalPort
 from mainstay.core.record import Attempt, Record
 from mainstay.core.stage import Onward
-from mainstay.telemetry.metrics import Slab
+from mainstay.telemetry.metrics import Counter, Slab
 
 __all__ = ["Observe", "Observer"]
 
@@ -80,6 +80,7 @@ class Observer:
         self._encode = msgspec.json.Encoder().encode
         self._dropped = slab.counter("mainstay_records_dropped_total")
         self._series: dict[tuple[object, ...], _Series] = {}
+        self._attempts: dict[tuple[str, ...], Counter] = {}
         self.in_flight = slab.counter("mainstay_requests_in_flight")
 
     def settle(self, record: Record, started: float, error: MainstayError | None = None) -> None:
@@ -91,7 +92,7 @@ class Observer:
         if record.outcome:
             return
         total = monotonic() - started
-        record.total_ms = round(total * 1000, 3)
+        record.total_ms = int(total * 1e6) / 1e3
         record.worker = self._worker
         if error is None:
             record.outcome = "ok"
@@ -105,7 +106,7 @@ class Observer:
         waited = record.waited_ms
         for attempt in record.attempts:
             waited += attempt.total_ms
-        record.overhead_ms = round(max(0.0, record.total_ms - waited), 3)
+        record.overhead_ms = max(0.0, int((record.total_ms - waited) * 1e3) / 1e3)
         if not self._journal.append(self._encode(record)):
             self._dropped.add()
             _log.error("record_dropped", advice="check the disk that holds var/journal", request_id=record.request_id)
@@ -149,12 +150,14 @@ class Observer:
         if series.overhead is None:
             return
         series.overhead.observe(record.overhead_ms / 1000)
-        for attempt in attempts:
-            self._slab.counter(
-                "mainstay_attempts_total", attempt.provider, attempt.target, attempt.cause, attempt.outcome
-            ).add()
         if not attempts:
             return
+        for attempt in attempts:
+            labels = (attempt.provider, attempt.target, attempt.cause, attempt.outcome)
+            counter = self._attempts.get(labels)
+            if counter is None:
+                counter = self._attempts[labels] = self._slab.counter("mainstay_attempts_total", *labels)
+            counter.add()
         series.duration.observe(last.total_ms / 1000)
         if (usage := record.usage) is not None:
             series.tokens_in.observe(usage.input)
@@ -205,14 +208,21 @@ class _Watched:
                     if attempt is not None:
                         attempt.events += 1
                     if record.first_ms is None:
-                        record.first_ms = round((monotonic() - self._call.started) * 1000, 3)
+                        record.first_ms = since_ms(self._call.started)
                 elif kind is Finished:
                     record.finish = event.reason  # type: ignore[attr-defined]  # narrowed by the comparison above
                 elif kind is Metered:
                     record.usage = event.usage  # type: ignore[attr-defined]  # narrowed by the comparison above
                 elif kind is Started:
-                    record.served = record.served or event.model  # type: ignore[attr-defined]  # narrowed above
+                    self._start(event)  # type: ignore[arg-type]  # narrowed by the comparison above
         return batch
+
+    def _start(self, event: Started) -> None:
+        self._record.served = self._record.served or event.model
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.upstream_model = attempt.upstream_model or event.model
+            attempt.upstream_id = attempt.upstream_id or event.id
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -234,7 +244,7 @@ class Observe:
             record.served = whole.model
             if whole.finish:
                 record.finish = whole.finish[0]
-            record.first_ms = round((monotonic() - call.started) * 1000, 3)
+            record.first_ms = since_ms(call.started)
         elif answer.frames is not None:
             answer.frames = _Watched(call, answer.frames, record.attempts[-1] if record.attempts else None)
         return answer

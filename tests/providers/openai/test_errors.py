@@ -206,7 +206,7 @@ def test_the_wait_may_be_a_date() -> None:
         "Bearer abc.def",
         "gsk_abcdefgh12345678",
         "AIzaSyA1234567890abcdefghijklmnopqrstu",
-        "hf_abcdefghijklmnop",
+        "hf_abcdefgh1jklmnop",
         "org-AbCdEf123456789",
         "0123456789abcdef0123456789abcdef0123",
         "https://api.example.com/v1/chat",
@@ -230,6 +230,7 @@ def test_what_looks_like_a_key_an_address_or_a_path_is_taken_out(secret: str) ->
     "words",
     [
         "Invalid value for 'messages[0].content[1].image_url': expected an object.",
+        "An api-version is needed: api_key_required, skip-listed, key_value_pairs, project_id_7, org-wide-policy.",
         "max_completion_tokens must be at most 16384; see /messages/0/role.",
         "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
         "Invalid schema for response_format 'answer': additionalProperties must be false, e.g. {\"a\": 1.5}",

@@ -352,11 +352,6 @@ def test_callers_of_the_legacy_functions_are_known(fields: dict[str, Any], legac
     assert wants_legacy(read_ask(body(**fields))) is legacy
 
 
-def test_credentials_are_a_bearer_token_and_none_without_a_key() -> None:
-    assert CODEC.credentials("sk-1") == ((b"authorization", b"Bearer sk-1"),)
-    assert CODEC.credentials("") == ()
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

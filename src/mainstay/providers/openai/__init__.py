@@ -4,7 +4,9 @@ from mainstay.providers.openai.answers import write_whole
 from mainstay.providers.openai.codec import OpenAICodec
 from mainstay.providers.openai.errors import classify as classify_error
 from mainstay.providers.openai.errors import render as render_error
-from mainstay.providers.openai.requests import read_ask, read_prompt, scan, wants_legacy, write_prompt
+from mainstay.providers.openai.prompt_reader import read_prompt
+from mainstay.providers.openai.prompt_writer import write_prompt
+from mainstay.providers.openai.requests import read_ask, scan, wants_legacy
 from mainstay.providers.openai.stream_reader import OpenAIStreamReader
 from mainstay.providers.openai.stream_writer import OpenAIStreamWriter
 

@@ -83,7 +83,7 @@ _STATUS_OF = {
 
 _SECRET = re.compile(
     r"(?:bearer\s+\S+)"
-    r"|\b(?:sk|pk|rk|gsk|xai|hf|ms|key|api|org|proj|AIza|AKIA)[-_*]?[A-Za-z0-9*]*[-_*][A-Za-z0-9_*\-]{6,}"
+    r"|\b(?:sk|pk|rk|gsk|xai|hf|ms|key|org|proj)[-_](?=[A-Za-z0-9_*\-]*[0-9*])[A-Za-z0-9_*\-]{6,}"
     r"|\bAIza[A-Za-z0-9_\-]{20,}|\bAKIA[A-Z0-9]{12,}"
     r"|\b(?=[A-Za-z0-9_\-]*[0-9])(?=[A-Za-z0-9_\-]*[A-Za-z])[A-Za-z0-9_\-]{32,}",
     re.IGNORECASE,

@@ -14,10 +14,9 @@ from mainstay.core.prompt import AudioPart, DocumentPart, ImagePart, Part, Promp
 from mainstay.core.target import Feature
 from mainstay.providers.openai.door import Door, DoorMessage, read_door
 from mainstay.providers.openai.prompt_reader import read_prompt
-from mainstay.providers.openai.prompt_writer import write_prompt
 from mainstay.providers.openai.wire import read_fields
 
-__all__ = ["ask_same", "read_ask", "read_prompt", "refuse", "scan", "wants_legacy", "write_prompt"]
+__all__ = ["ask_same", "read_ask", "refuse", "scan", "wants_legacy"]
 
 _TRUE = msgspec.Raw(b"true")
 _FALSE = msgspec.Raw(b"false")

@@ -23,6 +23,7 @@ __all__ = [
     "PIECES",
     "Chunk",
     "ChunkCall",
+    "ChunkChoice",
     "ChunkFunction",
     "Delta",
     "Fields",

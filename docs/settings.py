@@ -1,0 +1,167 @@
+"""The page of settings, from the JSON Schema of the configuration: one heading and one table per group.
+
+Used by ``generate.py``. A setting's row has an anchor of its own: ``#server.port``, ``#providers.openai.api_key``.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mainstay.config import default_config_text
+from mainstay.config.publish import json_schema
+from mainstay.core.target import Feature
+
+__all__ = ["config_page", "slug"]
+
+_HEAD = """# Configuration
+
+One YAML file, or a folder of them merged by section. `mainstay check FILE` reports every problem of a file at once,
+with its line. `mainstay config show FILE` prints what a file comes to with every default filled in.
+`mainstay config schema` prints the JSON Schema, with which an editor completes and checks while you type.
+
+How values are written:
+
+| value | written |
+|---|---|
+| duration | a number with a unit: `250ms`, `2s`, `5m`, `1h`, `30d` |
+| size | bytes, or a number with a unit: `512`, `64KiB`, `10MiB`, `1GiB` |
+| name | 1 to 128 letters, digits and `.` `_` `:` `/` `@` `-`; begins with a letter or digit |
+| from the environment | `${NAME}`, or `${NAME:-default}` for when it is unset or empty; in place of any value |
+| secret | `${NAME}`, or `file:PATH` for a mounted file (relative to the folder of the configuration) |
+| `${` itself | `$${` |
+
+An unknown field is an error. What is left out has the default below; "—" means none.
+"""
+
+#: The order within a table: these first, the others as in the schema.
+_FIRST = ("kind", "model", "provider", "targets", "base_url", "api_key", "input", "output")
+_FEATURES = {
+    Feature.TOOLS: "`tools`, `functions`, or messages with tool calls and their results",
+    Feature.IMAGES: "a content part of type `image_url`",
+    Feature.AUDIO: "a content part of type `input_audio`, or `modalities` with `audio`",
+    Feature.DOCUMENTS: "a content part of type `file`",
+    Feature.LOGPROBS: "`logprobs` or `top_logprobs`",
+    Feature.CHOICES: "`n` above 1",
+    Feature.SEED: "`seed`",
+    Feature.LOGIT_BIAS: "`logit_bias`",
+    Feature.PENALTIES: "`frequency_penalty` or `presence_penalty` other than 0",
+    Feature.JSON: "`response_format` of type `json_object`",
+    Feature.SCHEMA: "`response_format` of type `json_schema`",
+}
+
+
+def config_page() -> str:
+    """Every setting with its type, default and meaning."""
+    schema = json_schema()
+    defs: dict[str, Any] = schema["$defs"]
+    out = [_HEAD]
+    for section, node in schema["properties"].items():
+        table, path = next(option for option in node["anyOf"] if option.get("type") != "null"), section
+        if "patternProperties" in table:
+            (table,) = table["patternProperties"].values()
+            path += ".NAME"
+        kinds = [_target(option) for option in table.get("oneOf", ())]
+        if kinds:
+            out.append(f"\n## {section}\n\n{node['description']}\n")
+            for name in kinds:
+                kind = defs[name]["properties"]["kind"]["const"]
+                out.append(f"\n### {section}, kind: {kind}\n\n{defs[name]['description']}\n")
+                out += _group(name, path, defs, f"{section}.{kind}")
+        else:
+            words = max(node["description"], defs[_target(table)]["description"], key=len)
+            out.append(f"\n## {section}\n\n{words}\n")
+            out += _group(_target(table), path, defs, path)
+    out.append("\n## features\n\nWhat a model may lack, for `lacks`. A call needs the feature when it has:\n\n")
+    out.append("| feature | in the call |\n|---|---|\n")
+    out += [f"| `{feature}` | {_FEATURES[feature]} |\n" for feature in Feature]
+    out.append(f"\n## The file that `mainstay up` writes\n\n```yaml\n{default_config_text()}```\n")
+    return "".join(out)
+
+
+def _target(node: dict[str, Any]) -> str:
+    return str(node.get("$ref", "")).rsplit("/", 1)[-1]
+
+
+def _group(name: str, path: str, defs: dict[str, Any], anchor: str) -> Iterator[str]:
+    """Yield one table of settings, then those of the groups inside it."""
+    node = defs[name]
+    yield "\n| setting | type | default | meaning |\n|---|---|---|---|\n"
+    required = set(node.get("required", ()))
+    inner: list[tuple[str, str]] = []
+    fields: dict[str, Any] = node["properties"]
+    for field in sorted(fields, key=lambda field: _FIRST.index(field) if field in _FIRST else len(_FIRST)):
+        spec = fields[field]
+        groups = [found for found in _named(spec) if "properties" in defs[found]]
+        inner += [(found, field) for found in groups]
+        where = f"#{slug(f'{path}.{field}')}"
+        default = "required" if field in required else _default(spec, where if groups else "")
+        meaning = spec["description"].replace("|", "\\|")
+        yield f'| <a id="{anchor}.{field}"></a>`{field}` | {_type(spec, defs, where)} | {default} | {meaning} |\n'
+    for found, field in inner:
+        yield f"\n### {path}.{field}\n\n{defs[found]['description']}\n"
+        yield from _group(found, f"{path}.{field}", defs, f"{anchor}.{field}")
+
+
+def _named(spec: dict[str, Any]) -> list[str]:
+    """Return the names of the definitions that a setting's value may follow."""
+    options = spec.get("anyOf", [spec])
+    found = [_target(option) for option in options]
+    for option in options:
+        found += _named(option["items"]) if isinstance(option.get("items"), dict) else []
+    return [name for name in found if name and name != "Reference"]
+
+
+def slug(heading: str) -> str:
+    """Return the anchor that Markdown gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def _default(spec: dict[str, Any], where: str) -> str:
+    value = spec.get("default")
+    if value is None or value in ("", [], {}):
+        return f"[there]({where})" if where and "default" not in spec else "—"
+    return f"`{str(value).lower() if isinstance(value, bool) else f'{value:g}' if isinstance(value, float) else value}`"
+
+
+def _type(spec: dict[str, Any], defs: dict[str, Any], where: str) -> str:
+    options = spec.get("anyOf", [spec])
+    said = [text for option in options if (text := _plain(option, defs, where))]
+    if any(text.startswith("number") for text in said):
+        said = [text for text in said if text != "text"]
+    if "size" in said:
+        said = ["size"]
+    return " or ".join(dict.fromkeys(said))
+
+
+def _plain(option: dict[str, Any], defs: dict[str, Any], where: str) -> str:
+    """Return one option of a type in words; "" for what goes without saying."""
+    name = _target(option)
+    kind, pattern = option.get("type"), option.get("pattern", "")
+    if name == "Reference" or kind == "null":
+        return ""
+    if name:
+        return f"[mapping]({where})" if "properties" in defs[name] else "[feature](#features)"
+    if "const" in option:
+        return f"`{option['const']}`"
+    if "enum" in option:
+        return ", ".join(f"`{value}`" for value in option["enum"])
+    if kind == "array":
+        return f"list of {_type(option['items'], defs, where)}"
+    if kind == "object":
+        return f"mapping of name to {_type(option['additionalProperties'], defs, where)}"
+    if kind in ("integer", "number"):
+        return ("whole number" if kind == "integer" else "number") + _bounds(option)
+    if kind == "boolean":
+        return "`true`, `false`"
+    for mark, word in (("ms|s|m|h|d", "duration"), ("KiB", "size"), ("A-Za-z0-9", "name")):
+        if mark in pattern:
+            return word
+    return "secret" if option.get("format") == "password" else "text"
+
+
+def _bounds(option: dict[str, Any]) -> str:
+    least, above, most = option.get("minimum"), option.get("exclusiveMinimum"), option.get("maximum")
+    low = f"{least:g}" if least is not None else f"above {above:g}" if above is not None else ""
+    if most is None:
+        return f", {low} or more" if least is not None else f", {low}" if low else ""
+    return f", {low} to {int(most)}"

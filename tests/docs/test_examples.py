@@ -1,0 +1,102 @@
+"""What the pages show is run, against a real gateway whose model is an echo."""
+
+import itertools
+import json
+import re
+import shlex
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from typer.testing import CliRunner
+
+from mainstay.cli.main import app
+from support.gateway import Gateway
+from support.pages import ROOT, Block, blocks
+
+CONFIG = {
+    "providers": {"echo": {"kind": "echo"}},
+    "models": {"small": {"provider": "echo"}},
+    "routes": {"assistant": {"targets": ["small"]}},
+}
+ASKED = "Name three rivers."
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with Gateway(tmp_path_factory.mktemp("examples"), CONFIG) as running:
+        yield running
+
+
+def _here(text: str, gateway: Gateway) -> str:
+    """Return an example with the reader's part filled in: the address and the key."""
+    return text.replace("http://127.0.0.1:8080", gateway.url).replace("ms-…", gateway.key)
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_every_program_shown_prints_an_answer(
+    block: Block, gateway: Gateway, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients: list[openai.OpenAI] = []
+
+    class Client(openai.OpenAI):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            clients.append(self)
+
+    monkeypatch.setattr(openai, "OpenAI", Client)
+    exec(compile(_here(block.text, gateway), block.where, "exec"), {})
+    for client in clients:
+        client.close()
+    assert capsys.readouterr().out.strip() == ASKED
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("bash") if "curl" in block.text], ids=str)
+def test_every_curl_shown_is_answered(block: Block, gateway: Gateway) -> None:
+    for line in re.sub(r"\\\n\s*", " ", _here(block.text, gateway)).splitlines():
+        program, *words = shlex.split(line)
+        if program != "curl":
+            continue
+        given = [*itertools.pairwise(words)]
+        headers = dict(word.split(": ", 1) for option, word in given if option == "-H")
+        data = next((word.encode() for option, word in given if option == "-d"), None)
+        (url,) = [word for word in words if word.startswith("http")]
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
+            assert answer.status == 200
+            body = answer.read()
+        if data is not None:
+            assert json.loads(body)["choices"][0]["message"]["content"] == ASKED
+
+
+@pytest.mark.parametrize("page", ["keys.md", "records.md"])
+def test_the_commands_of_a_page_run_in_the_order_shown(
+    page: str, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(gateway.home)
+    monkeypatch.delenv("MAINSTAY_HOME", raising=False)
+    client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key)
+    with client:
+        answer = client.chat.completions.with_raw_response.create(
+            model="assistant", messages=[{"role": "user", "content": ASKED}]
+        )
+    run = CliRunner().invoke
+    ran = 0
+    for block in blocks("bash"):
+        if Path(block.where.partition(":")[0]) != Path("docs") / page:
+            continue
+        for line in block.text.splitlines():
+            program, *words = shlex.split(line.replace(" ID", f" {answer.headers['x-request-id']}"))
+            assert program == "mainstay"
+            if "tail" not in words:  # goes on until Ctrl-C
+                done = run(app, words)
+                assert done.exit_code == 0, f"{line}\n{done.output}"
+                ran += 1
+    assert ran
+
+
+def test_the_pages_of_these_tests_are_there() -> None:
+    assert {block.where.partition(":")[0] for block in blocks("python")} == {"README.md", "docs/getting-started.md"}
+    assert (ROOT / "docs" / "keys.md").exists()
