@@ -253,10 +253,26 @@ class _Worker:
         loaded = blueprint.loaded
         self._gate = self._rooms.gate(blueprint)
         self._count_config(0)
+        self._note_restart(self._loaded, loaded)
         self._loaded = loaded
         self._count_config(1)
         self._leash.applied(generation)
         _log.info("config_applied", generation=generation, hash=loaded.hash)
+
+    def _note_restart(self, old: Loaded, new: Loaded) -> None:
+        """Say which settings of an edit wait for a restart: those that only a new process reads."""
+        drained = {"drain": new.config.server.drain}
+        waiting = [
+            name
+            for name, before, after in (
+                ("server", old.config.server.model_copy(update=drained), new.config.server),
+                ("telemetry", old.config.telemetry, new.config.telemetry),
+                ("store", old.config.store, new.config.store),
+            )
+            if before != after
+        ]
+        if waiting and self._slot == "0":
+            _log.warning("restart_needed", sections=waiting, advice="the edit of these takes effect at the next start")
 
     def _count_config(self, value: int) -> None:
         self._slab.counter("mainstay_config_info", self._slot, self._loaded.hash).set(value)

@@ -55,7 +55,9 @@ def talk(gateway: Gateway, *pieces: bytes) -> Answer:
     return Answer(received)
 
 
-def post(gateway: Gateway, body: bytes, *headers: str, key: str | None = None, path: str = PATH, method: str = "POST") -> Answer:
+def post(
+    gateway: Gateway, body: bytes, *headers: str, key: str | None = None, path: str = PATH, method: str = "POST"
+) -> Answer:
     lines = [f"{method} {path} HTTP/1.1", "host: x", f"content-length: {len(body)}", "connection: close", *headers]
     if key is None:
         key = gateway.key
@@ -105,7 +107,11 @@ def test_a_wrong_body_is_a_400_that_names_the_field(gateway: Gateway, body: byte
         b'{"model": "echo", "messages": [{"role": "user", "content": "x"}], "unknown": "\xc3\x28"}',
         b'{"model": "echo", "messages": ' + b"[" * 200_000,
         b'{"model": "echo", "messages": [], "deep": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"model": "echo", "messages": [{"role": "user", "content": [' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"]}]}",
+        b'{"model": "echo", "messages": [{"role": "user", "content": ['
+        + b'{"a":' * 50_000
+        + b"1"
+        + b"}" * 50_000
+        + b"]}]}",
     ],
     ids=["invalid utf-8", "invalid utf-8 in an unknown field", "endless", "deep", "deep content"],
 )
@@ -181,7 +187,9 @@ def test_a_compressed_body_is_a_415(gateway: Gateway) -> None:
     [b"x-evil: a\rb", b"x-evil: a\0b", b"x evil: a", b": a"],
 )
 def test_broken_headers_are_refused(gateway: Gateway, header: bytes) -> None:
-    answer = talk(gateway, b"POST " + PATH.encode() + b" HTTP/1.1\r\nhost: x\r\n" + header + b"\r\ncontent-length: 0\r\n\r\n")
+    answer = talk(
+        gateway, b"POST " + PATH.encode() + b" HTTP/1.1\r\nhost: x\r\n" + header + b"\r\ncontent-length: 0\r\n\r\n"
+    )
     assert answer.status == 400
 
 
@@ -204,7 +212,9 @@ def test_a_client_that_dribbles_is_cut_off(gateway: Gateway) -> None:
     assert (answer.status, answer.error["code"]) == (408, "request_timeout")
 
 
-@pytest.mark.parametrize("sent", [b"", b"POST ", b"POST " + PATH.encode() + b" HTTP/1.1\r\ncontent-length: 100\r\n\r\n{"])
+@pytest.mark.parametrize(
+    "sent", [b"", b"POST ", b"POST " + PATH.encode() + b" HTTP/1.1\r\ncontent-length: 100\r\n\r\n{"]
+)
 def test_a_client_that_vanishes_leaves_nothing_behind(gateway: Gateway, sent: bytes) -> None:
     with socket.create_connection(("127.0.0.1", gateway.port)) as sock:
         sock.sendall(sent)

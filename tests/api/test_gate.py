@@ -25,7 +25,9 @@ def test_a_name_is_found_as_it_is_written(name: str) -> None:
     assert gate(*NAMES).find(name, ANYONE).name == name
 
 
-@pytest.mark.parametrize("name", ["Assistant", "assistant ", "gpt-4o", "", "assistant\n", "mode\u0300le", "\0", "x" * 100_000])
+@pytest.mark.parametrize(
+    "name", ["Assistant", "assistant ", "gpt-4o", "", "assistant\n", "mode\u0300le", "\0", "x" * 100_000]
+)
 def test_a_name_that_is_not_there_is_told_with_its_field(name: str) -> None:
     with pytest.raises(ModelNotFound) as caught:
         gate(*NAMES).find(name, ANYONE)

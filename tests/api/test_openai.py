@@ -36,7 +36,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
             "assistant": {"targets": ["fast"], "timeouts": {"headers": "5s", "first_token": "5s", "idle": "5s"}},
             "kept": {"targets": ["fast"], "content": "full"},
             "backed": {"targets": ["fast"], "fallback": ["spare"], "attempts": 4},
-            "impatient": {"targets": ["fast"], "timeouts": {"headers": "300ms", "first_token": "300ms", "idle": "300ms"}},
+            "impatient": {
+                "targets": ["fast"],
+                "timeouts": {"headers": "300ms", "first_token": "300ms", "idle": "300ms"},
+            },
             "consoled": {"targets": ["fast"], "last_resort": "Back in a minute."},
         },
     }
@@ -155,7 +158,13 @@ def test_the_first_event_is_here_before_the_upstream_sends_the_second(client: Op
 def test_tool_calls_come_through_streamed_in_pieces(client: OpenAI, vendor: Upstream) -> None:
     def chunk(delta: dict[str, Any], finish: str | None = None) -> Chunk:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return Chunk(b"data: " + json.dumps({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}).encode() + b"\n\n")
+        return Chunk(
+            b"data: "
+            + json.dumps(
+                {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+            ).encode()
+            + b"\n\n"
+        )
 
     def call(index: int, **fields: Any) -> dict[str, Any]:
         return {"tool_calls": [{"index": index, **fields}]}
@@ -220,7 +229,12 @@ def test_what_a_model_lacks_is_refused_with_the_field_named(client: OpenAI, vend
 
 
 def test_the_callers_own_mistake_is_told_in_the_upstreams_words(client: OpenAI, vendor: Upstream) -> None:
-    error = {"message": "temperature must be at most 2", "type": "invalid_request_error", "param": "temperature", "code": None}
+    error = {
+        "message": "temperature must be at most 2",
+        "type": "invalid_request_error",
+        "param": "temperature",
+        "code": None,
+    }
     vendor.script(json_reply({"error": error}, status=400))
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(model="assistant", messages=HELLO, temperature=9)
@@ -230,7 +244,9 @@ def test_the_callers_own_mistake_is_told_in_the_upstreams_words(client: OpenAI, 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_bad_upstream_key_is_not_the_callers_fault(client: OpenAI, vendor: Upstream, status: int) -> None:
-    body = {"error": {"message": "Incorrect API key provided: sk-upstream-secret", "type": "x", "code": "invalid_api_key"}}
+    body = {
+        "error": {"message": "Incorrect API key provided: sk-upstream-secret", "type": "x", "code": "invalid_api_key"}
+    }
     vendor.script(json_reply(body, status=status))
     with pytest.raises(openai.InternalServerError) as caught:
         client.chat.completions.create(model="assistant", messages=HELLO)
@@ -293,7 +309,9 @@ def test_a_clean_end_without_a_finish_reason_is_no_success(client: OpenAI, vendo
 
 
 def test_an_error_in_the_first_event_is_still_a_status(client: OpenAI, vendor: Upstream) -> None:
-    vendor.script([Head(200), Chunk(b'data: {"error": {"message": "overloaded", "type": "server_error", "code": 503}}\n\n')])
+    vendor.script(
+        [Head(200), Chunk(b'data: {"error": {"message": "overloaded", "type": "server_error", "code": 503}}\n\n')]
+    )
     with pytest.raises(openai.InternalServerError):
         client.chat.completions.create(model="assistant", messages=HELLO, stream=True)
 
@@ -382,7 +400,9 @@ def leave_and_wait(gateway: Gateway, vendor: Upstream, stream: bool, read: Calla
     return next(r for r in gateway.journal() if r.request_id == f"leaver-{stream}")
 
 
-def test_a_caller_who_leaves_while_waiting_stops_the_upstream(client: OpenAI, gateway: Gateway, vendor: Upstream) -> None:
+def test_a_caller_who_leaves_while_waiting_stops_the_upstream(
+    client: OpenAI, gateway: Gateway, vendor: Upstream
+) -> None:
     vendor.script([Silence()])
     record = leave_and_wait(gateway, vendor, False, lambda response: None)
     assert (record.outcome, record.status) == ("gone", 499)

@@ -58,7 +58,8 @@ OWN: dict[str, set[str]] = {
     "store": {"sql", "journal", "files"},
     "runtime": {
         "server", "server_connection", "server_exchange", "server_reader", "http1",  # HTTP in
-        "transport", "client", "connection", "response", "content", "dial", "http2", "http2_frames", "http2_stream",  # HTTP out
+        "transport", "client", "connection", "response", "content", "dial",  # HTTP out
+        "http2", "http2_frames", "http2_stream",
         "supervisor", "family", "children", "leash", "sockets", "state",  # processes
         "timers",
     },

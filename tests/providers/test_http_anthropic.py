@@ -18,7 +18,7 @@ HELLO: list[Any] = [{"role": "user", "content": "Hello?"}]
 UPSTREAM_KEY = "sk-ant-upstream-0123456789"
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 8).decode()
 #: Signs that a decoder or encoder on the way could change.
-SIGNATURE = "Eu+/ab==\u00e9\u2028\"\\/\U0001f511" + "x" * 3000
+SIGNATURE = 'Eu+/ab==\u00e9\u2028"\\/\U0001f511' + "x" * 3000
 WEATHER: Any = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
@@ -67,7 +67,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
         },
         "routes": {
             "assistant": {"targets": ["haiku"]},
-            "impatient": {"targets": ["haiku"], "timeouts": {"headers": "300ms", "first_token": "300ms", "idle": "300ms"}},
+            "impatient": {
+                "targets": ["haiku"],
+                "timeouts": {"headers": "300ms", "first_token": "300ms", "idle": "300ms"},
+            },
         },
     }
     home = tmp_path_factory.mktemp("gateway")
@@ -219,7 +222,9 @@ def test_thinking_comes_back_and_goes_up_again_byte_for_byte(client: OpenAI, ven
     thought = {"type": "enabled", "budget_tokens": 2000}
     if stream:
         # The SDK's accumulator sees only the fields it knows, so the blocks are taken from the chunks.
-        deltas = [c.choices[0].delta for c in chunks(client, tools=[WEATHER], extra_body={"thinking": thought}) if c.choices]
+        deltas = [
+            c.choices[0].delta for c in chunks(client, tools=[WEATHER], extra_body={"thinking": thought}) if c.choices
+        ]
         blocks = [block for delta in deltas for block in getattr(delta, "thinking_blocks", None) or ()]
         assert [block.pop("index") for block in blocks] == [0, 1]
         reasoning = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
@@ -261,7 +266,9 @@ def test_stop_reasons_are_told_in_the_callers_words(
 
 
 @BOTH
-def test_cached_tokens_are_part_of_the_prompts(client: OpenAI, vendor: Upstream, gateway: Gateway, stream: bool) -> None:
+def test_cached_tokens_are_part_of_the_prompts(
+    client: OpenAI, vendor: Upstream, gateway: Gateway, stream: bool
+) -> None:
     usage = {
         "input_tokens": 7,
         "output_tokens": 50,
@@ -304,7 +311,9 @@ def test_a_ping_keeps_the_callers_connection_alive_too(client: OpenAI, vendor: U
     word, ping = threading.Event(), threading.Event()
     said = [Head(200), *events[:3], Wait(word), Chunk(wire.sse([{"type": "ping"}])), Wait(ping), *events[3:]]
     vendor.script(said)
-    with client.chat.completions.with_streaming_response.create(model="assistant", messages=HELLO, stream=True) as answer:
+    with client.chat.completions.with_streaming_response.create(
+        model="assistant", messages=HELLO, stream=True
+    ) as answer:
         received = b""
         for piece in answer.iter_bytes():
             received += piece
@@ -358,7 +367,11 @@ def test_errors_before_the_answer_are_statuses_with_a_reason(
     assert "internal" not in str(error.body)
     assert error.response.headers.get("retry-after") == ("7" if shown in (429, 503) else None)
     record = last_record(gateway)
-    assert (record.outcome, record.status, record.error) == ("refused" if shown in (400, 413) else "failed", shown, code)
+    assert (record.outcome, record.status, record.error) == (
+        "refused" if shown in (400, 413) else "failed",
+        shown,
+        code,
+    )
     assert (record.attempts[0].outcome, record.attempts[0].status) == (code, status)
 
 
@@ -457,7 +470,9 @@ def test_what_the_wire_cannot_say_is_refused_with_the_field_named(
     assert (record.outcome, record.status, record.error) == ("refused", 400, "unsupported_by_model")
 
 
-def test_the_callers_credentials_and_vendor_headers_stay_here(client: OpenAI, vendor: Upstream, gateway: Gateway) -> None:
+def test_the_callers_credentials_and_vendor_headers_stay_here(
+    client: OpenAI, vendor: Upstream, gateway: Gateway
+) -> None:
     vendor.script(json_reply(wire.message(text("Yes."))))
     create(
         client,
@@ -478,7 +493,9 @@ def test_the_callers_credentials_and_vendor_headers_stay_here(client: OpenAI, ve
     assert request.header("idempotency-key") == "the-callers"
     names = [name for name, _ in request.headers]
     assert len(names) == len(set(names))
-    assert not {name for name in names if name.startswith(("openai-", "x-stainless-", "authorization", "cookie", "x-f"))}
+    assert not {
+        name for name in names if name.startswith(("openai-", "x-stainless-", "authorization", "cookie", "x-f"))
+    }
     assert gateway.key not in str(request.headers)
     assert "ms-another" not in str(request.headers)
 

@@ -70,7 +70,9 @@ TOOLS = [{"type": "function", "function": {"name": "f"}}]
         (Feature.SEED, {"seed": 1}, "seed"),
     ],
 )
-def test_what_a_target_lacks_is_refused_whoever_provides_it(feature: Feature, fields: dict[str, Any], param: str) -> None:
+def test_what_a_target_lacks_is_refused_whoever_provides_it(
+    feature: Feature, fields: dict[str, Any], param: str
+) -> None:
     provider = Noting()
     stage = CallProvider({"one": provider})
     with pytest.raises(Unsupported) as caught:

@@ -150,8 +150,16 @@ def test_an_engine_that_starts_is_noted_as_a_503() -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_last_words_of_a_route_are_nobodys_model(stream: bool) -> None:
     call = make_call(stream)
-    answer = go(Route(First(), [A], [B], attempts=4, last_resort="Sorry."), Wire(a=UpstreamFailed("no"), b=UpstreamFailed("no")), call)
-    assert (answer.target.model, answer.target.provider, answer.target.vendor) == ("last_resort", "mainstay", "mainstay")
+    answer = go(
+        Route(First(), [A], [B], attempts=4, last_resort="Sorry."),
+        Wire(a=UpstreamFailed("no"), b=UpstreamFailed("no")),
+        call,
+    )
+    assert (answer.target.model, answer.target.provider, answer.target.vendor) == (
+        "last_resort",
+        "mainstay",
+        "mainstay",
+    )
     assert len(call.record.attempts) == 2
 
     async def events() -> Sequence[Any]:

@@ -35,7 +35,8 @@ def test_plain_words_stay() -> None:
 
 def test_lines_are_json_with_the_processs_context_and_tracebacks_are_cleaned_too() -> None:
     code = (
-        "from mainstay.telemetry.logs import configure_logs; import structlog; configure_logs('json', 'info', worker=3)\n"
+        "from mainstay.telemetry.logs import configure_logs; import structlog\n"
+        "configure_logs('json', 'info', worker=3)\n"
         "log = structlog.get_logger(); log.debug('quiet'); log.info('hello', key='ms-abcdefghijklmnop')\n"
         "try: raise ValueError('sk-abcdefghijklmnop')\n"
         "except ValueError: log.exception('broke')\n"

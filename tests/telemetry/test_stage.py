@@ -157,7 +157,9 @@ def test_a_page_is_counted_without_a_record(desk: Desk) -> None:
     assert desk.journal.records == []
 
 
-def test_the_access_log_has_one_line_a_call_and_no_word_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_access_log_has_one_line_a_call_and_no_word_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     desk = Desk(tmp_path, access=True)
     desk.settle(opened(request_id="my-id"))
     desk.slab.close()

@@ -70,7 +70,7 @@ class Api:
         except MainstayError as error:
             code = error.code
             allow = [(b"allow", error.allow.encode())] if isinstance(error, MethodNotAllowed) else []
-            await request.respond(error.status, allow, render_error(error))
+            await request.respond(error.status, render_error(error), extra=allow, error=error)
         finally:
             seconds = monotonic() - request.started
             self._observer.count_page(scope["method"], route, request.record.status, seconds, code)

@@ -13,7 +13,7 @@ from mainstay.core.errors import InvalidRequest, MainstayError, Unauthenticated,
 from mainstay.core.ids import uuid7
 from mainstay.core.record import Record
 
-__all__ = ["Receive", "Request", "Scope", "Send", "presented_key", "reason_headers"]
+__all__ = ["Receive", "Request", "Scope", "Send", "presented_key"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -30,13 +30,15 @@ class Request:
     ``started`` is the monotonic second at which its first byte was read, where the server says so.
     """
 
-    __slots__ = ("_receive", "_send", "headers", "id_header", "method", "path", "record", "scope", "started")
+    __slots__ = ("_receive", "_send", "_short", "headers", "id_header", "method", "path", "record", "scope", "started")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, route: str, operation: str, dialect: str) -> None:
         self.scope = scope
         self._receive = receive
         self._send = send
         extension = (scope.get("extensions") or {}).get("mainstay")
+        #: Whether the server takes a whole response in one message.
+        self._short = extension is not None
         if extension is not None:
             self.started: float = extension["started"]
             self.headers: dict[bytes, bytes] = extension["headers"]
@@ -108,41 +110,52 @@ class Request:
     async def respond(
         self,
         status: int,
-        headers: Sequence[tuple[bytes, bytes]],
         body: bytes,
+        *,
+        extra: Sequence[tuple[bytes, bytes]] = (),
+        error: MainstayError | None = None,
         kind: bytes = b"application/json",
     ) -> None:
-        """Send a whole response with its length and request id."""
+        """Send a whole response; ``extra`` are further headers, ``error`` what it tells of."""
         self.record.status = status
-        await self._send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    (b"content-type", kind),
-                    (b"content-length", b"%d" % len(body)),
-                    (b"x-request-id", self.id_header),
-                    *headers,
-                ],
-            }
-        )
+        lines = b"content-type: %b\r\n%b" % (kind, self.reasons(error))
+        for name, value in extra:
+            # An upstream's word must stay one header.
+            if b"\n" not in value and b"\r" not in value:
+                lines += b"%b: %b\r\n" % (name, value)
+        if self._short:
+            await self._send({"type": "mainstay.response", "status": status, "lines": lines, "body": body})
+            return
+        headers = [*_pairs(lines), (b"content-length", b"%d" % len(body))]
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
-    async def open_stream(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Send the head of a stream of server-sent events."""
-        await self._send(
-            {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [
-                    (b"content-type", b"text/event-stream; charset=utf-8"),
-                    (b"cache-control", b"no-cache"),
-                    (b"x-accel-buffering", b"no"),
-                    (b"x-request-id", self.id_header),
-                    *headers,
-                ],
-            }
+    def reasons(self, error: MainstayError | None = None) -> bytes:
+        """Return the header lines that say how an answer came about; every answer carries them, error or not."""
+        record = self.record
+        waited = record.waited_ms
+        for attempt in record.attempts:
+            waited += attempt.total_ms or attempt.first_ms or 0.0
+        lines = b"x-request-id: %b\r\n%bx-mainstay-attempts: %d\r\nx-mainstay-overhead-ms: %.3f\r\n" % (
+            self.id_header,
+            _served(record.route, record.target, record.provider, record.cost_usd),
+            len(record.attempts),
+            max(0.0, (monotonic() - self.started) * 1000 - waited),
         )
+        if error is not None and error.status in (429, 503):
+            lines += b"retry-after: %d\r\n" % max(1, round(error.retry_after or 1))
+        return lines
+
+    async def open_stream(self, extra: Sequence[tuple[bytes, bytes]]) -> None:
+        """Send the head of a stream of server-sent events."""
+        headers = [
+            (b"content-type", b"text/event-stream; charset=utf-8"),
+            (b"cache-control", b"no-cache"),
+            (b"x-accel-buffering", b"no"),
+            *_pairs(self.reasons()),
+            *extra,
+        ]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def write(self, data: bytes) -> None:
         """Send a piece of a stream; waits while the caller is slow."""
@@ -171,28 +184,14 @@ def presented_key(headers: MutableMapping[bytes, bytes]) -> bytes:
     return headers.get(b"x-api-key", b"").strip()
 
 
-def reason_headers(record: Record, started: float, error: MainstayError | None = None) -> list[tuple[bytes, bytes]]:
-    """Return the headers that say how an answer came about; every answer carries them, error or not."""
-    waited = record.waited_ms
-    for attempt in record.attempts:
-        waited += attempt.total_ms or attempt.first_ms or 0.0
-    overhead = max(0.0, (monotonic() - started) * 1000 - waited)
-    headers = [
-        *_served_headers(record.route, record.target, record.provider),
-        (b"x-mainstay-attempts", b"%d" % len(record.attempts)),
-        (b"x-mainstay-cost-usd", record.cost_usd.encode() if record.cost_usd is not None else b"unknown"),
-        (b"x-mainstay-overhead-ms", b"%.3f" % overhead),
-    ]
-    if error is not None and error.status in (429, 503):
-        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after or 1))))
-    return headers
+def _pairs(lines: bytes) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])]
 
 
 @lru_cache(maxsize=4096)
-def _served_headers(route: str, target: str, provider: str) -> tuple[tuple[bytes, bytes], ...]:
+def _served(route: str, target: str, provider: str, cost: str | None) -> bytes:
+    values = (route.encode(), target.encode(), provider.encode(), cost.encode() if cost is not None else b"unknown")
     return (
-        (b"x-mainstay-route", route.encode()),
-        (b"x-mainstay-model", target.encode()),
-        (b"x-mainstay-provider", provider.encode()),
-        (b"x-mainstay-cache", b"off"),
+        b"x-mainstay-route: %b\r\nx-mainstay-model: %b\r\nx-mainstay-provider: %b\r\n"
+        b"x-mainstay-cache: off\r\nx-mainstay-cost-usd: %b\r\n" % values
     )

@@ -23,16 +23,15 @@ class HealthEndpoints:
 
     async def live(self, request: Request) -> None:
         """``GET /health/live``: 200 while this worker serves."""
-        await request.respond(200, [], b'{"status":"alive"}')
+        await request.respond(200, b'{"status":"alive"}')
 
     async def ready(self, request: Request) -> None:
         """``GET /health/ready``: 200 when every part is up, else 503 with the failing parts named."""
         parts = self._parts()
         ready = all(state == "up" for state in parts.values())
         body = msgspec.json.encode({"status": "ready" if ready else "not_ready", "parts": parts})
-        headers = [] if ready else [(b"retry-after", b"1")]
-        await request.respond(200 if ready else 503, headers, body)
+        await request.respond(200 if ready else 503, body, extra=() if ready else ((b"retry-after", b"1"),))
 
     async def metrics(self, request: Request) -> None:
         """``GET /metrics``: Prometheus' text format."""
-        await request.respond(200, [], self._metrics(), b"text/plain; version=0.0.4; charset=utf-8")
+        await request.respond(200, self._metrics(), kind=b"text/plain; version=0.0.4; charset=utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from mainstay.api.door import Request, presented_key, reason_headers
+from mainstay.api.door import Request, presented_key
 from mainstay.api.gate import Gate, Served
 from mainstay.core.answer import Answer
 from mainstay.core.call import Ask, Call
@@ -98,9 +98,8 @@ class OpenAIEndpoints:
         record.response_bytes = len(data)
         if record.content is not None:
             record.content.response = data.decode("utf-8", "replace")[:_MAX_CONTENT]
-        headers = reason_headers(record, request.started)
         self._observer.settle(record, request.started)
-        await request.respond(200, [*headers, *answer.headers], data)
+        await request.respond(200, data, extra=answer.headers)
 
     async def _send_stream(self, request: Request, answer: Answer, ask: Ask) -> None:
         record = request.record
@@ -126,7 +125,7 @@ class OpenAIEndpoints:
             legacy_functions=wants_legacy(ask),
         )
         try:
-            await request.open_stream([*reason_headers(record, request.started), *answer.headers])
+            await request.open_stream(answer.headers)
             last = await deliver(answer.frames, writer, request.write if kept is None else write, settle)
         finally:
             await answer.frames.aclose()
@@ -140,22 +139,21 @@ class OpenAIEndpoints:
         record.status = error.status
         body = render_error(error)
         record.response_bytes = len(body)
-        headers = reason_headers(record, request.started, error)
         self._observer.settle(record, request.started, error)
-        await request.respond(error.status, headers, body)
+        await request.respond(error.status, body, error=error)
 
     async def models(self, request: Request) -> None:
         """``GET /v1/models``: what this key may call."""
         gate, visible = self._visible(request)
         data = [_model(served, gate.created) for served in visible]
-        await request.respond(200, [], msgspec.json.encode({"object": "list", "data": data}))
+        await request.respond(200, msgspec.json.encode({"object": "list", "data": data}))
 
     async def model(self, request: Request, name: str) -> None:
         """``GET /v1/models/{id}``."""
         gate, visible = self._visible(request)
         for served in visible:
             if served.name == name:
-                await request.respond(200, [], msgspec.json.encode(_model(served, gate.created)))
+                await request.respond(200, msgspec.json.encode(_model(served, gate.created)))
                 return
         raise ModelNotFound(f"There is no model or route named '{name[:200]}' for this key.", param="model")
 

@@ -1,5 +1,6 @@
 """Identifiers: UUID version 7 (RFC 9562, section 5.7), ordered by time of creation."""
 
+import os
 import time
 
 __all__ = ["uuid7"]

@@ -172,7 +172,6 @@ class HttpProvider:
             return Answer(target, kept, frames=SingleFrame(Frame(whole.events, b"", whole.dialect)))
         return Answer(target, kept, whole=whole)
 
-
     async def _error_body(self, incoming: Incoming) -> bytes:
         """Return the body of an error without our credentials, should the upstream repeat them."""
         try:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from mainstay.core.answer import Answer, SingleFrame, Whole
 from mainstay.core.call import Call
 from mainstay.core.clock import monotonic, since_ms
-from mainstay.core.errors import MainstayError, Unavailable, Unsupported, UpstreamTimeout
+from mainstay.core.errors import CallerError, MainstayError, Unavailable, Unsupported, UpstreamTimeout
 from mainstay.core.events import Finished, FinishReason, Frame, Metered, Started, TextDelta
 from mainstay.core.record import Attempt
 from mainstay.core.stage import Onward
@@ -88,9 +88,13 @@ class Route:
             return await onward(replace(call, target=target, attempt=attempt))
         except CancelledError:
             attempt.outcome = attempt.outcome or "caller_gone"
-            attempt.total_ms = attempt.total_ms or round((monotonic() - started) * 1000, 3)
+            attempt.total_ms = attempt.total_ms or since_ms(started)
             raise
         except MainstayError as error:
+            if isinstance(error, CallerError) and not attempt.status:
+                # Refused before anything was sent: no upstream was called.
+                record.attempts.remove(attempt)
+                raise
             attempt.outcome = error.code
             attempt.status = attempt.status or (error.status if isinstance(error, Unavailable) else 0)
             if not attempt.total_ms:

@@ -15,6 +15,7 @@ from mainstay.core.errors import BodyTooLarge, InvalidRequest
 from mainstay.core.ids import uuid7
 
 __all__ = [
+    "BODILESS",
     "CHUNKED",
     "NO_BODY",
     "TO_CLOSE",
@@ -26,6 +27,7 @@ __all__ = [
     "request_id",
     "request_target",
     "response_head",
+    "whole_head",
 ]
 
 Fields = Mapping[bytes, bytes]
@@ -39,7 +41,8 @@ NO_BODY = -3
 _STATUS_LINES = {status.value: b"HTTP/1.1 %d %b" % (status, status.phrase.encode()) for status in HTTPStatus}
 #: Response headers that the server itself decides about.
 _OWNED = frozenset((b"connection", b"content-length", b"date", b"keep-alive", b"transfer-encoding"))
-_BODILESS = frozenset((204, 304))
+#: Statuses whose responses have no body, whatever the headers say.
+BODILESS = frozenset((204, 304))
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/@+=-]{1,128}")
 
 
@@ -161,7 +164,7 @@ def response_head(
     if not 200 <= status <= 999:
         raise ValueError("a response status is a number from 200 to 999")
     lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status, date]
-    bodiless = head_only or status in _BODILESS
+    bodiless = head_only or status in BODILESS
     # What GET would say: an empty body given in answer to HEAD does not mean that there is none.
     length = (whole or None) if head_only else None if bodiless else whole
     for header in headers:
@@ -194,6 +197,17 @@ def response_head(
     if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
         raise ValueError("a response header holds CR, LF or NUL")
     return head, framing, keep
+
+
+def whole_head(status: int, lines: bytes, length: int, *, keep: bool, date: bytes) -> bytes:
+    """Return the head of a response with ``length`` bytes of body; ``lines`` are headers, ready to send."""
+    return b"%b\r\n%b\r\n%bcontent-length: %d\r\n%b\r\n" % (
+        _STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status,
+        date,
+        lines,
+        length,
+        b"" if keep else b"connection: close\r\n",
+    )
 
 
 def _length(value: bytes) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from mainstay.core.errors import Internal, MainstayError
-from mainstay.runtime.http1 import CHUNKED, NO_BODY, Limits, response_head
+from mainstay.runtime.http1 import BODILESS, CHUNKED, NO_BODY, Limits, response_head, whole_head
 
 __all__ = ["App", "Exchange", "Link", "OnRefused", "Refuse", "Site"]
 
@@ -204,6 +204,9 @@ class Exchange:
             RuntimeError: the message is out of order.
         """
         kind = message["type"]
+        if kind == "mainstay.response":
+            await self._respond(message)
+            return
         if kind == "http.response.start":
             if self._start is not None:
                 raise RuntimeError("http.response.start was sent twice")
@@ -228,6 +231,36 @@ class Exchange:
             link.response_done(self)
         elif not link.writable():
             await link.drained()
+
+    async def _respond(self, message: Message) -> None:
+        """Our own ``mainstay.response``: header lines, each ended by CRLF and no length among them, and all the body.
+
+        A whole response in one message and one write. HEAD and HTTP/1.0 go the long way round.
+        """
+        status, lines, body = message["status"], message["lines"], message["body"]
+        if self._start is not None or self.done:
+            raise RuntimeError("mainstay.response is out of order")
+        if self.gone:
+            raise ConnectionError("the client has left")
+        if self.http10 or self.scope["method"] == "HEAD" or status in BODILESS:
+            headers = [tuple(line.split(b": ", 1)) for line in lines.split(b"\r\n")[:-1]]
+            await self.send({"type": "http.response.start", "status": status, "headers": headers})
+            await self.send({"type": "http.response.body", "body": body})
+            return
+        link = self._link
+        self.keep = self.keep and link.may_keep(self)
+        head = whole_head(status, lines, len(body), keep=self.keep, date=self._site.date)
+        self.head_sent = self.done = True
+        self.parts = []
+        self.buffered = 0
+        if self._news is not None:
+            self._news.set()
+        if len(body) <= _JOIN:
+            link.write(head + body)
+        else:
+            link.write(head)
+            link.write(body)
+        link.response_done(self)
 
     def _open(self, start: Message, body: bytes, more: bool) -> bytes:
         head, self.framing, self.keep = response_head(
