@@ -145,7 +145,9 @@ class _Rooms:
             return HttpProvider(codec, endpoint, self._transport(False, None))
         assert isinstance(row, OpenAIConfig | AnthropicConfig)
         codec = AnthropicCodec() if isinstance(row, AnthropicConfig) else OpenAICodec()
-        return HttpProvider(codec, _endpoint(row, codec), self._transport(row.http2, row.ca_file))
+        endpoint = _endpoint(row, codec)
+        # HTTP/2 is offered in a TLS handshake; without TLS there is nothing to negotiate.
+        return HttpProvider(codec, endpoint, self._transport(row.http2 and endpoint.origin.tls, row.ca_file))
 
     def _transport(self, http2: bool, ca_file: str | None) -> Transport:
         found = self._transports.get((http2, ca_file))
@@ -193,7 +195,9 @@ def _route(route: RouteConfig, targets: Mapping[str, Target]) -> Route:
 
 
 def _parts(home: Path) -> dict[str, str]:
-    state = read_state(home / "run") or {}
+    state = read_state(home / "run")
+    if state is None:
+        return {"supervisor": "starting"}
     parts = {}
     for name, part in state.get("parts", {}).items():
         reason = f": {part['reason']}" if part.get("reason") and part["state"] != "up" else ""

@@ -85,6 +85,8 @@ class HttpProvider:
         self._fixed = dict(endpoint.headers)
         #: What goes up when the caller adds nothing.
         self._own = tuple((self._defaults | self._fixed).items())
+        #: The same for a first hop, as one object, which the client then knows again.
+        self._plain = (*self._own, (b"x-mainstay-hops", b"1"))
         values = [value.removeprefix(b"Bearer ") for name, value in endpoint.headers if name not in _PLAIN]
         self._secrets = [value for value in values if len(value) >= 8]
 
@@ -132,9 +134,9 @@ class HttpProvider:
             attempt.outcome = "caller_gone" if isinstance(error, asyncio.CancelledError) else Internal.code
 
     def _headers(self, call: Call) -> tuple[tuple[bytes, bytes], ...]:
+        if not call.headers and not call.hops:
+            return self._plain
         hops = (b"x-mainstay-hops", b"%d" % (call.hops + 1))
-        if not call.headers:
-            return (*self._own, hops)
         if call.ask.dialect is not self._codec.dialect:
             # A vendor's own headers mean nothing to another vendor.
             kept = [pair for pair in call.headers if pair[0] == b"idempotency-key" and pair[0] not in self._fixed]

@@ -122,7 +122,20 @@ class LeanTransport:
 class _Pool:
     """The unused connections to one origin, the last used on top; ``runtime.connection.Home``."""
 
-    __slots__ = ("_after", "_before", "_ends", "_idle", "_most", "loop", "origin", "sweep")
+    __slots__ = (
+        "_after",
+        "_before",
+        "_ends",
+        "_headers",
+        "_idle",
+        "_method",
+        "_most",
+        "_start",
+        "_target",
+        "loop",
+        "origin",
+        "sweep",
+    )
 
     def __init__(self, origin: Origin, loop: asyncio.AbstractEventLoop, sweep: Sweep, most: int) -> None:
         self.origin = origin
@@ -137,7 +150,10 @@ class _Pool:
             # A proxy is told the whole URL; with TLS it has made a tunnel and sees nothing.
             self._before = b" http://" + host
             self._after += (b"\r\n" + proxy_authorization(origin)).removesuffix(b"\r\n")
-        self._ends = 1 + self._after.count(b"\r\n")
+        self._ends = self._after.count(b"\r\n")
+        #: The last head that was made, and what it was made of.
+        self._headers: tuple[tuple[bytes, bytes], ...] | None = None
+        self._target = self._method = self._start = b""
 
     def make(self) -> Connection:
         """Return a connection object for the socket being opened."""
@@ -172,16 +188,25 @@ class _Pool:
         Raises:
             InvalidRequest: something in them would end a line, or the request line is not three words.
         """
+        start = self._start
+        if request.headers is not self._headers or request.target != self._target or request.method != self._method:
+            start = self._begin(request)
+        if request.body or request.method in _WITH_BODY:
+            return b"%bcontent-length: %d\r\n\r\n" % (start, len(request.body))
+        return start + b"\r\n"
+
+    def _begin(self, request: Outgoing) -> bytes:
+        """Return the head but for the length and the empty line, checked, and remember it for the next request."""
         lines = [request.method + self._before + request.target + self._after]
         lines += [name + b": " + value for name, value in request.headers]
-        if request.body or request.method in _WITH_BODY:
-            lines.append(b"content-length: %d" % len(request.body))
-        head = b"\r\n".join(lines) + b"\r\n\r\n"
+        start = b"\r\n".join(lines) + b"\r\n"
         # Counting line ends is cheaper than looking at each part: those we made, and no others.
         ends = len(lines) + self._ends
-        if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head or b" " in request.target:
+        if start.count(b"\n") != ends or start.count(b"\r") != ends or b"\0" in start or b" " in request.target:
             raise InvalidRequest("A header or the path has a line break or a space in it; remove it.")
-        return head
+        # A provider hands in the same tuple for every call that adds no header of its own.
+        self._headers, self._target, self._method, self._start = request.headers, request.target, request.method, start
+        return start
 
     def release(self, connection: Connection) -> None:
         """Keep a connection for the next request."""
