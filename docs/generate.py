@@ -149,7 +149,7 @@ def _command(command: Any, words: tuple[str, ...]) -> str:
     needed = [f"{param.opts[0]} {_value(param)}" for param in options if param.required]
     usage = [*words, *(_value(param) for param in arguments), *needed]
     usage += ["[OPTIONS]"] if len(options) > len(needed) else []
-    usage += ["COMMAND"] if inner and not shown else []
+    usage += ["COMMAND"] if inner and not command.invoke_without_command else []
     prose = "\n\n".join(" ".join(part.split()) for part in prose.strip().split("\n\n"))
     out = [f"\n## {' '.join(words)}\n\n{prose}\n\n```text\n{' '.join(usage)}\n```\n"]
     if inner:

@@ -261,6 +261,19 @@ def test_an_attempt_after_the_deadline_ends_at_once(upstream: Upstream) -> None:
     assert isinstance(asked.error, UpstreamTimeout)
 
 
+def test_of_the_upstreams_headers_only_what_helps_the_caller_is_kept(upstream: Upstream) -> None:
+    helpful = {"x-ratelimit-limit-tokens": "9", "openai-processing-ms": "5", "request-id": "r"}
+    ours = {"openai-organization": "org-1", "openai-project": "proj-1", "set-cookie": "a=b", "server": "x"}
+    upstream.script(json_reply(completion(), **helpful, **ours))
+    answer = ask(upstream, make_call()).answer
+    assert answer is not None
+    assert sorted(answer.headers) == [
+        (b"openai-processing-ms", b"5"),
+        (b"x-ratelimit-limit-tokens", b"9"),
+        (b"x-upstream-request-id", b"r"),
+    ]
+
+
 def test_an_engine_of_ours_that_is_not_there_is_unavailable_for_a_moment(refused_port: int) -> None:
     origin = Origin("127.0.0.1", refused_port)
     asked = ask(origin, make_call(), local=True)

@@ -545,3 +545,10 @@ def test_no_key_and_no_word_of_a_conversation_is_in_the_log(client: OpenAI, vend
     written = [path.read_bytes() for path in gateway.home.rglob("*") if path.is_file() and path != gateway.file]
     for secret in (b"confidential", UPSTREAM_KEY.encode(), gateway.key.encode()):
         assert not any(secret in data for data in written)
+
+
+def test_a_name_of_any_length_is_refused_and_recorded_in_brief(client: OpenAI, gateway: Gateway) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        create(client, False, model="é" * 100_000)
+    assert len(caught.value.message) < 500
+    assert last_record(gateway).asked == "é" * 200

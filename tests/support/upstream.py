@@ -278,11 +278,14 @@ class Upstream:
             server = loop.run_until_complete(self._listen(folder))
             self._ready.set()
             loop.run_forever()
-            server.close()
-            for _ in range(10):  # turns in which late connections arrive and transports let go of their sockets
+            for listener in server.sockets:
+                loop.remove_reader(listener.fileno())
+            for _ in range(10):  # turns in which accepted connections arrive and transports let go of their sockets
                 for peer in list(self._peers):
                     peer.transport.abort()
                 loop.run_until_complete(asyncio.sleep(0))
+            # Last: a server that is closed drops what it has accepted and not yet handed on.
+            server.close()
             tasks = asyncio.all_tasks(loop)
             for task in tasks:
                 task.cancel()

@@ -21,6 +21,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/@+=-]{1,128}")
 _UPWARD = (b"openai-", b"anthropic-", b"x-stainless-", b"idempotency-key")
+#: Who pays upstream is the operator's to say.
+_OPERATORS = frozenset((b"openai-organization", b"openai-project"))
 _MAX_HOPS = 4
 
 
@@ -87,7 +89,9 @@ class Request:
 
     def upward(self) -> tuple[tuple[bytes, bytes], ...]:
         """Return the caller's headers that may go to an upstream."""
-        return tuple([pair for pair in self.scope["headers"] if pair[0].startswith(_UPWARD)])
+        return tuple(
+            [pair for pair in self.scope["headers"] if pair[0].startswith(_UPWARD) and pair[0] not in _OPERATORS]
+        )
 
     def hops(self) -> int:
         """Return how many Mainstays this request has already passed.

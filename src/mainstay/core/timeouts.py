@@ -14,7 +14,7 @@ class Timeouts(msgspec.Struct, frozen=True):
     """
 
     connect: float = 2.0
-    headers: float = 60.0
+    headers: float = 300.0
     first_token: float = 60.0
     idle: float = 60.0
     total: float = 600.0

@@ -17,6 +17,7 @@ from mainstay.core.errors import (
     Unavailable,
     UpstreamBroken,
     UpstreamError,
+    UpstreamFailed,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -109,9 +110,10 @@ class HttpProvider:
             attempt.headers_ms = since_ms(started)
             attempt.status = incoming.status
             return await self._read(call, target, attempt, incoming, stream, started)
-        except UpstreamUnreachable as error:
+        except (UpstreamUnreachable, UpstreamFailed) as error:
             self._give_up(attempt, incoming, started, error)
-            if not endpoint.local:
+            # An engine that is loading its model says 503.
+            if not endpoint.local or (isinstance(error, UpstreamFailed) and attempt.status != 503):
                 raise
             raise Unavailable(
                 f"The engine behind model '{target.model}' is starting or restarting; try again shortly.", retry_after=1

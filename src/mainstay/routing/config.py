@@ -39,8 +39,9 @@ class TimeoutsConfig(Section):
     connect: PositiveDuration = 2.0
     """Until the connection to the upstream stands, TLS included."""
 
-    headers: PositiveDuration = 60.0
-    """From sending the request until the upstream's status line and headers."""
+    headers: PositiveDuration = 300.0
+    """From sending the request until the upstream's status line and headers. They come at once on a stream, and only
+    with the complete answer on a call that is not streamed."""
 
     first_token: PositiveDuration = 60.0
     """From sending the request until the first event that carries content."""
