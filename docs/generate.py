@@ -147,7 +147,7 @@ def _command(command: Any, words: tuple[str, ...]) -> str:
     arguments = [param for param in command.params if param.param_type_name == "argument"]
     options = [param for param in command.params if param.param_type_name == "option" and param.name != "help"]
     needed = [f"{param.opts[0]} {_value(param)}" for param in options if param.required]
-    usage = [*words, *(_value(param) for param in arguments), *needed]
+    usage = [*words, *(_value(param) if param.required else f"[{_value(param)}]" for param in arguments), *needed]
     usage += ["[OPTIONS]"] if len(options) > len(needed) else []
     usage += ["COMMAND"] if inner and not command.invoke_without_command else []
     prose = "\n\n".join(" ".join(part.split()) for part in prose.strip().split("\n\n"))

@@ -80,6 +80,17 @@ def test_nobody_there_says_how_to_start(command, refused_port) -> None:
     assert "start it with: mainstay up" in errors
 
 
+def test_without_a_server_the_folder_s_own_is_missed(command) -> None:
+    code, out, errors = command.run("chat", said="Hi")
+    assert (code, out, errors) == (1, "", "mainstay: Nothing runs here; start it with: mainstay up\n")
+
+
+def test_a_message_that_is_empty_is_bad_usage(command) -> None:
+    code, _, errors = command.run("chat", "--url", "http://127.0.0.1:1", "-m", "small", said="\n")
+    assert code == 2
+    assert "standard input is empty" in errors
+
+
 @pytest.mark.parametrize("url", ["ftp://x", "http://", "http://x:99999"])
 def test_an_address_that_is_none_is_bad_usage(command, url) -> None:
     code, _, errors = command.run("chat", "--url", url, said="Hi")

@@ -214,8 +214,27 @@ def test_tail_prints_what_arrives_until_it_is_interrupted(config: Path, journal:
     assert first["route"] == "mine"
 
 
-@pytest.mark.parametrize("command", ["list", "show", "tail"])
-def test_every_command_helps_with_examples(command: str) -> None:
-    result = CliRunner().invoke(app, [command, "--help"])
-    assert result.exit_code == 0
-    assert f"mainstay records {command}" in result.stdout
+def test_on_a_terminal_tail_has_columns(config: Path, journal: Journal) -> None:
+    ours, theirs = pty.openpty()
+    program = "import sys; from mainstay.cli.records import app; app(sys.argv[1:])"
+    tail = subprocess.Popen(
+        [sys.executable, "-c", program, "tail", "--config", str(config)],
+        stdout=theirs,
+        env={**os.environ, "COLUMNS": "80", "TERM": "xterm"},
+    )
+    os.close(theirs)
+    try:
+        out = b""
+        while out.count(b"\n") < 2:
+            journal.append(line(make_record(route="a-route-with-a-long-name")))
+            listed(config)
+            if select.select([ours], [], [], 0)[0]:
+                out += os.read(ours, 4096)
+    finally:
+        tail.kill()
+        tail.wait()
+        os.close(ours)
+    head, row = out.decode().splitlines()[:2]
+    assert head.split() == ["time", "status", "route", "total", "id"]
+    assert row[head.index("route") :].startswith("a-route-wit…  ")
+    assert len(row[head.index("id") :]) == 36

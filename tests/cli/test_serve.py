@@ -1,15 +1,15 @@
 """``mainstay serve``: options over the configuration, and sentences where it cannot start."""
 
 import json
+import re
 import signal
 import socket
 import urllib.request
 
 import pytest
 
-from mainstay.cli.serve import Overrides, find_config
+from mainstay.cli.serve import Overrides
 from mainstay.config import load_config
-from mainstay.core.errors import ConfigError
 from support.command import ECHO
 
 
@@ -49,17 +49,6 @@ def test_no_configuration_is_a_sentence(command) -> None:
     assert "There is no mainstay.yaml in this folder" in said
 
 
-def test_the_configuration_of_the_folder_is_found(tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError):
-        find_config(None)
-    (tmp_path / "mainstay.yml").touch()
-    assert find_config(None).name == "mainstay.yml"
-    (tmp_path / "mainstay.yaml").touch()
-    assert find_config(None).name == "mainstay.yaml"
-    assert find_config(tmp_path) == tmp_path
-
-
 def test_options_stand_over_the_configuration_and_leave_the_rest(tmp_path) -> None:
     file = tmp_path / "mainstay.yaml"
     file.write_text(ECHO)
@@ -67,3 +56,22 @@ def test_options_stand_over_the_configuration_and_leave_the_rest(tmp_path) -> No
     assert Overrides().apply(loaded) is loaded
     server = Overrides(port=9, workers=3).apply(loaded).config.server
     assert (server.host, server.port, server.workers, server.drain) == ("127.0.0.1", 9, 3, 1.0)
+
+
+@pytest.mark.parametrize("verb", ["serve", "up"])
+def test_a_home_that_cannot_be_written_is_one_sentence(command, verb: str) -> None:
+    (command.folder / "var").touch()
+    code, out, said = command.run(verb)
+    assert (code, out) == (1, "")
+    assert re.search(r"^mainstay: .*(is a file where a directory is needed|Cannot write to )", said)
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("verb", ["serve", "up"])
+def test_a_damaged_model_file_is_named(command, verb: str) -> None:
+    (command.folder / "mainstay.yaml").write_text("providers: {house: {kind: llamacpp, model: bad.gguf}}\n")
+    (command.folder / "bad.gguf").write_bytes(b"GG" + bytes(5000))
+    code, _, said = command.run(verb)
+    assert code == 1
+    assert f"mainstay: {command.folder / 'bad.gguf'} is not a whole GGUF model file" in said.splitlines()[-1]
+    assert "Traceback" not in said

@@ -32,6 +32,10 @@ def test_what_it_prints_can_be_pasted_and_the_key_is_shown_again(command) -> Non
     assert snippet is not None
     assert url in snippet[1]
     assert key in snippet[1]
+    body = re.search(r"-d '(.*)'", snippet[1])
+    assert body is not None
+    # A small model does not always find an end by itself, and the first answer should not take minutes.
+    assert json.loads(body[1])["max_tokens"] <= 200
 
     process.send_signal(signal.SIGINT)
     _, log = process.communicate(timeout=30)

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import typer
 
-from mainstay.cli.serve import find_config
+from mainstay.cli.options import DEFAULT, ConfigOption, find_config
 from mainstay.config import config_home, load_config
 from mainstay.core.errors import ConfigError, StartError
-from mainstay.runtime.state import read_state
+from mainstay.runtime.state import is_running, read_state
 
 __all__ = ["chat"]
 
@@ -33,24 +33,24 @@ def chat(
         str | None, typer.Option(envvar="MAINSTAY_API_KEY", help="The key; the one of var/first-key when not given.")
     ] = None,
     system: Annotated[str | None, typer.Option("--system", "-s", help="What the model is told first.")] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="Whose gateway and first key to use, when not given otherwise."),
-    ] = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Talk to a model. Ctrl-C stops an answer, a second one (or Ctrl-D) leaves.
+    """Talk to a model, token by token.
 
-    With standard input from a file or a pipe, all of it is one message and the answer goes to standard output.
+    Ctrl-C stops an answer, a second one (or Ctrl-D) leaves. With standard input from a file or a pipe, all of it is
+    one message and the answer goes to standard output.
 
+    \b
     Examples:
-
-        mainstay chat
-
-        mainstay chat --model small --system "Answer in one sentence."
-
-        echo "Tell me a story" | mainstay chat --model assistant
+      mainstay chat
+      mainstay chat --model small --system "Answer in one sentence."
+      echo "Tell me a story." | mainstay chat --model assistant
     """
-    client = _Client(url or _default_url(config), key or _kept_key(config))
+    try:
+        path = find_config(config)
+    except ConfigError:
+        path = None  # a caller needs none: the gateway may be anywhere
+    client = _Client(url or _default_url(path), key or _kept_key(path))
     name = model or client.first_model()
     messages = [{"role": "system", "content": system}] if system else []
     if not sys.stdin.isatty():
@@ -177,20 +177,21 @@ def _said(body: Any) -> str:
     return str(error.get("message", "")) if isinstance(error, dict) else ""
 
 
-def _default_url(config: Path | None) -> str:
+def _default_url(path: Path | None) -> str:
     """Return where the configuration's gateway listens, or said it would; the usual address without a configuration."""
-    try:
-        path = find_config(config)
-    except ConfigError:
+    if path is None:
         return "http://127.0.0.1:8080"
-    running = read_state(config_home(path, os.environ) / "run") or {}
-    if running.get("url"):
+    run = config_home(path, os.environ) / "run"
+    running = read_state(run) if is_running(run) else None
+    if running and running.get("url"):
         return str(running["url"])
     server = load_config(path, os.environ).config.server
+    if server.port == 0:
+        raise StartError("Nothing runs here; start it with: mainstay up")
     return f"http://{server.host}:{server.port}"
 
 
-def _kept_key(config: Path | None) -> str:
+def _kept_key(path: Path | None) -> str:
     with contextlib.suppress(OSError):
-        return (config_home(config or Path("mainstay.yaml"), os.environ) / "first-key").read_text().strip()
+        return (config_home(path or DEFAULT, os.environ) / "first-key").read_text().strip()
     return ""

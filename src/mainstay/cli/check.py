@@ -1,32 +1,32 @@
 """``mainstay check``: is this configuration right? Every problem at once, nothing started."""
 
 import dataclasses
-import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from mainstay.cli.options import AsJson, ConfigFile, find_config
+from mainstay.cli.output import print_json
 from mainstay.config import Loaded, Problem
 from mainstay.config import check as check_config
 
 __all__ = ["check"]
 
 
-def check(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file, or a folder of YAML files.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Check a configuration without starting anything: every problem, with file, line and the nearest right name.
+def check(file: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Find every problem of a configuration without starting anything.
 
-    Ends with exit code 0 when the configuration is right and 2 when it is not.
+    Each comes with its file, line and the nearest right name. Ends with exit code 0 when the configuration is right
+    and 2 when it is not.
 
     \b
     Examples:
-      mainstay check mainstay.yaml
+      mainstay check
       mainstay check /etc/mainstay/ --json
     """
+    path = find_config(file)
     checked = check_config(path, os.environ)
     warnings = checked.loaded.warnings if checked.loaded else ()
     if as_json:
@@ -39,7 +39,7 @@ def check(
             config = checked.loaded.config
             report["hash"] = checked.loaded.hash
             report |= {part: sorted(getattr(config, part)) for part in ("routes", "models", "providers")}
-        typer.echo(json.dumps(report, indent=2))
+        print_json(report)
     else:
         for problem in checked.problems:
             typer.echo(str(problem), err=True)

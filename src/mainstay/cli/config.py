@@ -1,19 +1,29 @@
 """``mainstay config``: the schema of the configuration, and what a file comes to with every default."""
 
-import json
 import os
-from pathlib import Path
-from typing import Annotated
 
 import typer
 import yaml
 
+from mainstay.cli.options import AsJson, ConfigFile, find_config
+from mainstay.cli.output import print_json
 from mainstay.config import load_config
 from mainstay.config.publish import json_schema
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Show the configuration's schema, or what a file comes to.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _config() -> None:
+    """The configuration's schema, and what a file comes to.
+
+    \b
+    Examples:
+      mainstay config show
+      mainstay config schema > mainstay.schema.json
+    """
 
 
 @app.command("schema")
@@ -27,20 +37,22 @@ def _schema() -> None:
     Examples:
       mainstay config schema > mainstay.schema.json
     """
-    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    print_json(json_schema())
 
 
 @app.command("show")
-def _show(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file, or a folder of YAML files.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Print the configuration in force under a file: defaults filled in, references followed, secrets masked.
+def _show(file: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Print what a configuration comes to.
+
+    Defaults filled in, references followed, secrets masked.
 
     \b
     Examples:
-      mainstay config show mainstay.yaml
+      mainstay config show
       mainstay config show /etc/mainstay/ --json
     """
-    values = load_config(path, os.environ).config.model_dump(mode="json")
-    typer.echo(json.dumps(values, indent=2) if as_json else yaml.safe_dump(values, sort_keys=False).rstrip())
+    values = load_config(find_config(file), os.environ).config.model_dump(mode="json")
+    if as_json:
+        print_json(values)
+    else:
+        typer.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True).rstrip())

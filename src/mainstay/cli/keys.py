@@ -4,7 +4,7 @@ Works on the database, whether or not a server runs; a running one follows withi
 """
 
 import difflib
-import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mainstay.cli.database import opened
+from mainstay.cli.options import AsJson, ConfigOption, find_config
+from mainstay.cli.output import print_json, print_rows
+from mainstay.config import load_config
 from mainstay.core.clock import wall_ms
 from mainstay.core.config import parse_duration
 from mainstay.core.errors import InvalidRequest, NotFound, StartError
@@ -24,21 +28,28 @@ if TYPE_CHECKING:  # SQLAlchemy costs a quarter of a second, which 'mainstay --h
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    help="Keys that callers present: create, list, revoke, rotate.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-ConfigFile = Annotated[
-    Path, typer.Option("--config", "-c", help="The configuration: a YAML file or a directory of them.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Reference = Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="The key's name, or its id (key_…).")]
+
+
+@app.callback()
+def _keys() -> None:
+    """Keys that callers present: create, list, revoke, rotate.
+
+    \b
+    Examples:
+      mainstay keys create alice --expires 90d
+      mainstay keys list
+      mainstay keys rotate alice --grace 1h
+      mainstay keys revoke alice
+    """
 
 
 @app.command("create")
 def _create(
-    name: Annotated[str, typer.Argument(help="Who or what will use the key.")],
-    config: ConfigFile,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who or what will use the key.")],
+    config: ConfigOption = None,
     team: Annotated[str, typer.Option(help="The team that the key belongs to.")] = "",
     routes: Annotated[str, typer.Option(help="Routes it may call, comma-separated; all by default.")] = "",
     expires: Annotated[str, typer.Option(help="How long it works: 12h, 90d; for ever by default.")] = "",
@@ -56,9 +67,9 @@ def _create(
 
     \b
     Examples:
-      mainstay keys create alice --config mainstay.yaml
-      mainstay keys create shop --config mainstay.yaml --team web --routes assistant --expires 90d
-      KEY=$(mainstay keys create ci --config mainstay.yaml --expires 1h)
+      mainstay keys create alice
+      mainstay keys create shop --team web --routes assistant --expires 90d
+      KEY=$(mainstay keys create ci --expires 1h)
     """
     lasts = _duration("--expires", expires) if expires else None
     wanted = tuple(part.strip() for part in routes.split(",") if part.strip())
@@ -81,7 +92,7 @@ def _create(
 
 @app.command("list")
 def _list(
-    config: ConfigFile,
+    config: ConfigOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Show revoked keys too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -89,61 +100,54 @@ def _list(
 
     \b
     Examples:
-      mainstay keys list --config mainstay.yaml
-      mainstay keys list --config mainstay.yaml --all --json
+      mainstay keys list
+      mainstay keys list --all --json
     """
     with _opened(config) as keys:
         rows = keys.list(revoked=everything)
     if as_json:
-        typer.echo(json.dumps([_public(row) for row in rows], indent=2))
+        print_json([_public(row) for row in rows])
         return
     cells = [
         (row.name, row.id, row.hint, row.team, ",".join(row.routes or ()) or "all", _state(row), _time(row.expires_at))
         for row in rows
     ]
-    if not sys.stdout.isatty():
-        for line in cells:
-            typer.echo("\t".join(line))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("name", "id", "key", "team", "routes", "state", "expires")
-    for line in cells:
-        table.add_row(*(Text(cell) for cell in line))
-    Console().print(table if cells else "No keys yet: 'mainstay keys create NAME' makes one.")
+    columns = ("name", "id", "key", "team", "routes", "state", "expires")
+    print_rows(columns, cells, "No keys yet: 'mainstay keys create NAME' makes one.")
 
 
 @app.command("revoke")
-def _revoke(reference: Reference, config: ConfigFile, as_json: AsJson = False) -> None:
+def _revoke(reference: Reference, config: ConfigOption = None, as_json: AsJson = False) -> None:
     """Revoke a key, for good. Every worker refuses it within a second.
 
     \b
     Examples:
-      mainstay keys revoke alice --config mainstay.yaml
-      mainstay keys revoke key_3fQ9aZ0bT7xk --config mainstay.yaml
+      mainstay keys revoke alice
+      mainstay keys revoke key_3fQ9aZ0bT7xk
     """
     with _opened(config) as keys:
         row = keys.revoke(reference)
-    typer.echo(json.dumps(_public(row)) if as_json else f"Key '{row.name}' ({row.id}) is revoked.")
+    if as_json:
+        print_json(_public(row))
+    else:
+        typer.echo(f"Key '{row.name}' ({row.id}) is revoked.")
 
 
 @app.command("rotate")
 def _rotate(
     reference: Reference,
-    config: ConfigFile,
+    config: ConfigOption = None,
     grace: Annotated[str, typer.Option(help="How long the old key still works: 1h, 7d; not at all by default.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Replace a key by a fresh one with the same name, routes and limits, and print it, once.
+    """Replace a key by a fresh one and print it, once.
 
-    A second rotation within the grace ends the oldest key at once.
+    The fresh one has the same name, routes and limits. A second rotation within the grace ends the oldest key at once.
 
     \b
     Examples:
-      mainstay keys rotate alice --config mainstay.yaml
-      mainstay keys rotate alice --config mainstay.yaml --grace 1h
+      mainstay keys rotate alice
+      mainstay keys rotate alice --grace 1h
     """
     seconds = _duration("--grace", grace) if grace else 0.0
     with _opened(config) as keys:
@@ -155,12 +159,10 @@ def _rotate(
 
 
 @contextmanager
-def _opened(config: Path, routes: tuple[str, ...] = ()) -> Iterator["Keys"]:
-    from mainstay.config.load import load_config
+def _opened(config: Path | None, routes: tuple[str, ...] = ()) -> Iterator["Keys"]:
     from mainstay.identity.service import Keys
-    from mainstay.store.sql import migrate, open_engine
 
-    loaded = load_config(config)
+    loaded = load_config(find_config(config), os.environ)
     known = {*loaded.config.routes, *loaded.config.models}
     for route in routes:
         if route not in known:
@@ -169,18 +171,15 @@ def _opened(config: Path, routes: tuple[str, ...] = ()) -> Iterator["Keys"]:
                 f"there is no route '{route}'" + (f"; did you mean '{near[0]}'?" if near else "."),
                 param_hint="--routes",
             )
-    engine = open_engine(loaded.config.store.url)
-    try:
-        migrate(engine)
-        yield Keys(engine, loaded.home)
-    except NotFound as error:
-        raise StartError(error.message) from None
-    except InvalidRequest as error:
-        if error.status == 409:
+    with opened(loaded) as engine:
+        try:
+            yield Keys(engine, loaded.home)
+        except NotFound as error:
             raise StartError(error.message) from None
-        raise typer.BadParameter(error.message, param_hint=error.param) from None
-    finally:
-        engine.dispose()
+        except InvalidRequest as error:
+            if error.status == 409:
+                raise StartError(error.message) from None
+            raise typer.BadParameter(error.message, param_hint=error.param) from None
 
 
 def _duration(option: str, text: str) -> float:
@@ -192,7 +191,7 @@ def _duration(option: str, text: str) -> float:
 
 def _show(minted: "Minted", as_json: bool, sentence: str) -> None:
     if as_json:
-        typer.echo(json.dumps({"key": minted.key, **_public(minted.row)}))
+        print_json({"key": minted.key, **_public(minted.row)})
         return
     typer.echo(sentence, err=True)
     typer.echo(minted.key)

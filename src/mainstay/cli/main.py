@@ -17,7 +17,6 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="mainstay",
-    help="Runs language models in production: one endpoint, every model, one record of every call.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,17 +44,21 @@ def _root(
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Runs language models in production: one endpoint, every model, one record of every call."""
+    """Runs language models in production: one endpoint, every model, one record of every call.
+
+    \b
+    Examples:
+      mainstay up                            from nothing to an answer
+      mainstay chat                          talk to it, in another terminal
+      mainstay keys create alice             a key for someone else
+      mainstay records list --since 1h       what was asked, and how it went
+    """
 
 
 def main() -> None:
     """Run the command line; a ``SetupError`` becomes one sentence on standard error and its exit code."""
     try:
-        app()
+        app(prog_name="mainstay")
     except SetupError as error:
         sys.stderr.write(f"mainstay: {error.message}\n")
         raise SystemExit(error.exit_code) from None
-    except BrokenPipeError:
-        # The reader of our output (head, less) has left; that is no failure.
-        sys.stderr.close()
-        raise SystemExit(0) from None

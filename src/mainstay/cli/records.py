@@ -5,16 +5,23 @@ miss an answered call; ``tail`` does so once and then follows what the running s
 """
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
+from mainstay.cli.database import opened
+from mainstay.cli.options import AsJson, ConfigOption, find_config
+from mainstay.cli.output import print_json, printable
+from mainstay.config import load_config
 from mainstay.core.clock import wall_ms
 from mainstay.core.config import parse_duration
 from mainstay.core.errors import StartError
@@ -27,42 +34,58 @@ if TYPE_CHECKING:  # SQLAlchemy costs a quarter of a second, which 'mainstay --h
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Records of calls: list, show, follow.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-ConfigFile = Annotated[
-    Path, typer.Option("--config", "-c", help="The configuration: a YAML file or a directory of them.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+class _Outcome(StrEnum):
+    OK = "ok"
+    REFUSED = "refused"
+    FAILED = "failed"
+    GONE = "gone"
+
+
 Since = Annotated[str, typer.Option(help="Not older than this: 15m, 1h, 7d, or a time such as 2026-11-21T08:00.")]
 Route = Annotated[str | None, typer.Option(help="Only calls of this route.")]
 Model = Annotated[str | None, typer.Option(help="Only calls this model served, by its name in 'models'.")]
 Key = Annotated[str | None, typer.Option(help="Only calls with this key, by its name or id.")]
 Team = Annotated[str | None, typer.Option(help="Only calls of this team.")]
-Outcome = Annotated[str | None, typer.Option(help="Only this outcome: ok, refused, failed or gone.")]
+Outcome = Annotated[_Outcome | None, typer.Option(help="Only this outcome: ok, refused, failed or gone.")]
 Status = Annotated[int | None, typer.Option(help="Only this HTTP status.")]
 Error = Annotated[str | None, typer.Option(help="Only this error code, for example upstream_timeout.")]
 
-#: Of the values of a line, those that a table shows, and how wide a terminal must be for each.
+#: The values of a line. On a terminal: how wide it must be to show each, and how wide each is while following.
 _COLUMNS = (
-    ("time", 0),
-    ("status", 0),
-    ("outcome", 170),
-    ("route", 0),
-    ("model", 110),
-    ("key", 120),
-    ("in", 140),
-    ("out", 140),
-    ("first", 130),
-    ("total", 0),
-    ("tries", 150),
-    ("error", 100),
-    ("id", 0),
+    ("time", 0, 8),
+    ("status", 0, 6),
+    ("outcome", 170, 7),
+    ("route", 0, 12),
+    ("model", 110, 12),
+    ("key", 120, 10),
+    ("in", 150, 6),
+    ("out", 150, 6),
+    ("first", 130, 8),
+    ("total", 0, 9),
+    ("tries", 160, 5),
+    ("error", 100, 12),
+    ("id", 0, 36),
 )
+
+
+@app.callback()
+def _records() -> None:
+    """Records of calls: list, show, follow.
+
+    \b
+    Examples:
+      mainstay records list --since 1h --outcome failed
+      mainstay records show req-42
+      mainstay records tail --route assistant
+    """
 
 
 @app.command("list")
 def _list(
-    config: ConfigFile,
+    config: ConfigOption = None,
     since: Since = "",
     route: Route = None,
     model: Model = None,
@@ -75,15 +98,15 @@ def _list(
     before: Annotated[str | None, typer.Option(help="Go on after this record id (the last one shown).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List records, newest first: a table on a terminal, lines of tab-separated values elsewhere.
+    """List records, newest first.
 
-    The values are: time (UTC), status, outcome, route, model, key, tokens in, tokens out, ms to the first
-    event, ms in all, attempts, error, id.
+    A table on a terminal, lines of tab-separated values elsewhere. The values are: time (UTC), status, outcome, route,
+    model, key, tokens in, tokens out, ms to the first event, ms in all, attempts, error, id.
 
     \b
     Examples:
-      mainstay records list --config mainstay.yaml --since 1h --outcome failed
-      mainstay records list --config mainstay.yaml --key alice --limit 10 --json
+      mainstay records list --since 1h --outcome failed
+      mainstay records list --key alice --limit 10 --json
     """
     from mainstay.telemetry.service import list_records
 
@@ -91,7 +114,7 @@ def _list(
         where = _filter(names, since, route, model, key, team, outcome, status, error)
         records = list_records(engine, where, limit=limit, before=before)
     if as_json:
-        typer.echo(json.dumps([_full(record) for record in records], indent=2))
+        print_json([_full(record) for record in records])
     elif sys.stdout.isatty():
         _table([_cells(record, names) for record in records])
     else:
@@ -102,16 +125,17 @@ def _list(
 @app.command("show")
 def _show(
     reference: Annotated[str, typer.Argument(metavar="ID", help="The record's id, or the request id.")],
-    config: ConfigFile,
+    config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one record whole: who, what, every attempt with its reason and timings, and the content if it was
-    kept.
+    """Show one record whole.
+
+    Who, what, every attempt with its reason and timings, and the content if it was kept.
 
     \b
     Examples:
-      mainstay records show 0199c0de-7a01-7b3c-8d4e-5f6071829304 --config mainstay.yaml
-      mainstay records show req-42 --config mainstay.yaml --json
+      mainstay records show 0199c0de-7a01-7b3c-8d4e-5f6071829304
+      mainstay records show req-42 --json
     """
     from mainstay.telemetry.service import get_record
 
@@ -120,7 +144,7 @@ def _show(
     if record is None:
         raise StartError(f"There is no record with the id or request id '{reference}'.")
     if as_json:
-        typer.echo(json.dumps({**_full(record), "content": _builtin(record.content)}, indent=2))
+        print_json({**_full(record), "content": _builtin(record.content)})
         return
     for line in _lines(record, names):
         typer.echo(line)
@@ -128,7 +152,7 @@ def _show(
 
 @app.command("tail")
 def _tail(
-    config: ConfigFile,
+    config: ConfigOption = None,
     route: Route = None,
     model: Model = None,
     key: Key = None,
@@ -138,20 +162,29 @@ def _tail(
     error: Error = None,
     as_json: AsJson = False,
 ) -> None:
-    """Follow records as they come in from the running server, one line each, until Ctrl-C.
+    """Follow records as the running server loads them, until Ctrl-C.
+
+    One line each, with the values of `records list`.
 
     \b
     Examples:
-      mainstay records tail --config mainstay.yaml
-      mainstay records tail --config mainstay.yaml --outcome failed --json
+      mainstay records tail
+      mainstay records tail --outcome failed --json
     """
     from mainstay.telemetry.service import tail_records
 
     with _opened(config) as (engine, names):
         where = _filter(names, "", route, model, key, team, outcome, status, error)
+        terminal = sys.stdout.isatty() and not as_json
+        if terminal:
+            typer.echo(_aligned([name for name, _, _ in _COLUMNS]))
         try:
             for record in tail_records(engine, where):
-                line = json.dumps(_full(record)) if as_json else "\t".join(_cells(record, names))
+                cells = _cells(record, names)
+                if terminal:
+                    line = _aligned([cells[0][11:19], *cells[1:]])
+                else:
+                    line = json.dumps(_full(record)) if as_json else "\t".join(cells)
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
         except KeyboardInterrupt:
@@ -159,25 +192,19 @@ def _tail(
 
 
 @contextmanager
-def _opened(config: Path) -> Iterator[tuple["Engine", dict[str, str]]]:
+def _opened(config: Path | None) -> Iterator[tuple["Engine", dict[str, str]]]:
     from sqlalchemy.exc import SQLAlchemyError
 
-    from mainstay.config.load import load_config
     from mainstay.identity.service import key_names
-    from mainstay.store.sql import migrate, open_engine
     from mainstay.telemetry.jobs import Loader
 
-    loaded = load_config(config)
-    engine = open_engine(loaded.config.store.url)
-    try:
-        migrate(engine)
+    loaded = load_config(find_config(config), os.environ)
+    with opened(loaded) as engine:
         try:
             Loader(engine, loaded.home / "journal").load_once()
         except (SQLAlchemyError, OSError) as error:
             typer.echo(f"The newest records could not be loaded yet ({type(error).__name__}).", err=True)
         yield engine, key_names(engine)
-    finally:
-        engine.dispose()
 
 
 def _filter(
@@ -187,7 +214,7 @@ def _filter(
     model: str | None,
     key: str | None,
     team: str | None,
-    outcome: str | None,
+    outcome: _Outcome | None,
     status: int | None,
     error: str | None,
 ) -> "RecordFilter":
@@ -199,7 +226,7 @@ def _filter(
         target=model,
         keys=() if key is None else _aliases(key, names),
         team=team,
-        outcome=outcome,
+        outcome=None if outcome is None else outcome.value,
         status=status,
         error=error,
     )
@@ -241,7 +268,7 @@ def _cells(record: Record, names: dict[str, str]) -> tuple[str, ...]:
         record.id,
     )
     # What a caller chose must not break a line nor command a terminal.
-    return tuple(_printable(cell) for cell in cells)
+    return tuple(printable(cell) for cell in cells)
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:
@@ -253,7 +280,7 @@ def _table(rows: list[tuple[str, ...]]) -> None:
     if not rows:
         console.print("No records.")
         return
-    shown = [index for index, (_, width) in enumerate(_COLUMNS) if console.width >= width]
+    shown = _shown(console.width)
     table = Table(box=None, pad_edge=False)
     for index in shown:
         name = _COLUMNS[index][0]
@@ -266,12 +293,25 @@ def _table(rows: list[tuple[str, ...]]) -> None:
     console.print(table)
 
 
+def _shown(width: int) -> list[int]:
+    return [index for index, (_, needed, _) in enumerate(_COLUMNS) if width >= needed]
+
+
+def _aligned(cells: list[str]) -> str:
+    """Return a line for a terminal whose columns stand under those of the line before; long values are cut."""
+    parts = []
+    for index in _shown(shutil.get_terminal_size().columns):
+        width = _COLUMNS[index][2]
+        parts.append(cells[index].ljust(width) if len(cells[index]) <= width else cells[index][: width - 1] + "…")
+    return "  ".join(parts).rstrip()
+
+
 def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
     for name, value in _full(record).items():
         if name in ("attempts", "usage") or value in ("", None):
             continue
         shown = _time(record.at) if name == "at" else names.get(record.key, value) if name == "key" else value
-        yield f"{name:<16}{_printable(str(shown))}"
+        yield f"{name:<16}{printable(str(shown))}"
     for name, value in _builtin(record.usage).items() if record.usage else ():
         if value:
             yield f"{'tokens.' + name if name != 'estimated' else name:<16}{value}"
@@ -279,7 +319,7 @@ def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
         timings = [f"headers {_ms(attempt.headers_ms)}"] if attempt.headers_ms is not None else []
         timings += [f"first {_ms(attempt.first_ms)}"] if attempt.first_ms is not None else []
         ids = [part for part in (attempt.upstream_model, attempt.upstream_id, attempt.detail) if part]
-        yield _printable(
+        yield printable(
             f"attempt {number:<8}{attempt.cause}: {attempt.target} at {attempt.provider}, "
             f"{attempt.outcome or 'unfinished'} {attempt.status or ''}".rstrip()
             + f", from {_ms(attempt.offset_ms)} ms: "
@@ -287,8 +327,8 @@ def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
             + (f" ({'; '.join(ids)})" if ids else "")
         )
     if record.content is not None:
-        yield "request         " + _printable(record.content.request)
-        yield "response        " + _printable(record.content.response)
+        yield "request         " + printable(record.content.request)
+        yield "response        " + printable(record.content.response)
 
 
 def _full(record: Record) -> dict[str, Any]:
@@ -301,10 +341,6 @@ def _full(record: Record) -> dict[str, Any]:
 
 def _builtin(value: msgspec.Struct | None) -> Any:
     return None if value is None else msgspec.structs.asdict(value)
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _time(at: int) -> str:

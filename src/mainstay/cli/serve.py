@@ -10,12 +10,13 @@ from typing import Annotated, NamedTuple
 import structlog
 import typer
 
+from mainstay.cli.options import ConfigOption, Port, find_config
 from mainstay.config import Loaded, Watcher, load_config, may_listen
 from mainstay.core.errors import ConfigError
 from mainstay.runtime.supervisor import Plan, Ready, Service, supervise
 from mainstay.telemetry.logs import configure_logs
 
-__all__ = ["Overrides", "find_config", "run", "serve"]
+__all__ = ["Overrides", "run", "serve"]
 
 _log = structlog.get_logger("mainstay.serve")
 
@@ -46,15 +47,9 @@ class Overrides(NamedTuple):
 
 
 def serve(
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="A YAML file, or a folder of them; ./mainstay.yaml when not given."),
-    ] = None,
+    config: ConfigOption = None,
     host: Annotated[str | None, typer.Option(help="Listen on this address instead of server.host.")] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(min=0, max=65535, help="Listen on this port instead of server.port; 0 takes a free one."),
-    ] = None,
+    port: Port = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=64, help="Run this many workers instead of server.workers.")
     ] = None,
@@ -64,33 +59,16 @@ def serve(
     Ctrl-C or SIGTERM finishes open answers and stops; a second Ctrl-C stops at once. SIGHUP reads the configuration
     again at once; an edit is noticed within a second anyway.
 
+    \b
     Examples:
-
-        mainstay serve --config mainstay.yaml
-
-        mainstay serve --config /etc/mainstay --host 0.0.0.0 --port 80 --workers 4
+      mainstay serve
+      mainstay serve --config /etc/mainstay --host 0.0.0.0 --port 80 --workers 4
     """
 
     def say(ready: Ready) -> None:
         _log.info("ready", url=ready.url, seconds=round(ready.seconds, 3))
 
     raise typer.Exit(run(find_config(config), Overrides(host, port, workers), say))
-
-
-def find_config(given: Path | None) -> Path:
-    """Return the configuration to use: what was given, or the one of this folder.
-
-    Raises:
-        ConfigError: there is none here.
-    """
-    if given is not None:
-        return given
-    for name in ("mainstay.yaml", "mainstay.yml"):
-        if Path(name).is_file():
-            return Path(name)
-    raise ConfigError(
-        "There is no mainstay.yaml in this folder; name a configuration with --config, or let 'mainstay up' write one."
-    )
 
 
 def run(path: Path, overrides: Overrides, ready: Callable[[Ready], None]) -> int:

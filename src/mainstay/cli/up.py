@@ -5,18 +5,20 @@ removing the file forgets it, revoking the key ends it.
 """
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from mainstay.cli.database import opened
 from mainstay.cli.models import pull_shown
-from mainstay.cli.serve import Overrides, find_config, run
-from mainstay.config import Config, Loaded, default_config_text, load_config
+from mainstay.cli.options import DEFAULT, ConfigOption, Port, find_config
+from mainstay.cli.serve import Overrides, run
+from mainstay.config import Loaded, default_config_text, load_config
 from mainstay.core.errors import ConfigError, SetupError, StartError
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.engines.files import BUNDLED, find_model
@@ -25,29 +27,23 @@ from mainstay.runtime.supervisor import Ready
 
 __all__ = ["first_key_path", "up"]
 
-_NEW = Path("mainstay.yaml")
+#: What the snippet asks, and the most it may be answered with: the bundled model does not always find an end.
+_QUESTION, _MOST = "Name three rivers.", 100
 
 
 def up(
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="The configuration; ./mainstay.yaml when not given, written if missing."),
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(min=0, max=65535, help="Listen on this port instead of server.port; 0 takes a free one."),
-    ] = None,
+    config: ConfigOption = None,
+    port: Port = None,
 ) -> None:
-    """Start everything and print what to paste: an address, a first key, and a snippet.
+    """Start everything and print an address, a key and what to paste.
 
-    Writes mainstay.yaml if there is none, and fetches the bundled model if the configuration uses it and it is not
-    here. Ctrl-C stops everything.
+    Writes the configuration if there is none, and fetches the bundled model if the configuration uses it and it is
+    not here. Ctrl-C stops everything.
 
+    \b
     Examples:
-
-        mainstay up
-
-        mainstay up --config mainstay.yaml --port 9090
+      mainstay up
+      mainstay up --config shop.yaml --port 9090
     """
     path = _config(config)
     loaded = load_config(path, os.environ)
@@ -55,7 +51,7 @@ def up(
     key = _apart(lambda: _first_key(loaded)) if loaded.config.identity.required else ""
 
     def say(ready: Ready) -> None:
-        typer.echo(_banner(loaded.config, ready, key, first_key_path(loaded.home)))
+        typer.echo(_banner(loaded, ready, key, "" if config is None else f" --config {shlex.quote(str(config))}"))
 
     raise typer.Exit(run(path, Overrides(port=port), say))
 
@@ -69,7 +65,7 @@ def _config(given: Path | None) -> Path:
     if given is None:
         with suppress(ConfigError):
             return find_config(None)
-    path = given or _NEW
+    path = given or DEFAULT
     if not path.exists():
         try:
             path.write_text(default_config_text())
@@ -94,11 +90,8 @@ def _first_key(loaded: Loaded) -> str:
     """Return the first key, made now if no key exists, or "" when others do and this one is not kept."""
     from mainstay.identity.keys import hint
     from mainstay.identity.service import Keys
-    from mainstay.store.sql import migrate, open_engine
 
-    engine = open_engine(loaded.config.store.url)
-    try:
-        migrate(engine)
+    with opened(loaded) as engine:
         keys = Keys(engine, loaded.home)
         kept = first_key_path(loaded.home)
         with suppress(OSError):
@@ -111,8 +104,6 @@ def _first_key(loaded: Loaded) -> str:
         key = keys.create("first").key
         write_private(kept, key.encode() + b"\n")
         return key
-    finally:
-        engine.dispose()
 
 
 def _apart(work: Callable[[], str]) -> str:
@@ -143,14 +134,15 @@ def _apart(work: Callable[[], str]) -> str:
     return text
 
 
-def _banner(config: Config, ready: Ready, key: str, kept: Path) -> str:
-    url = ready.url
-    model = next(iter([*config.routes, *config.models]), "MODEL")
+def _banner(loaded: Loaded, ready: Ready, key: str, option: str) -> str:
+    config, url = loaded.config, ready.url
+    names = list(dict.fromkeys([*config.routes, *config.models]))
+    model = names[0] if names else "MODEL"
     mainstay = "mainstay" if shutil.which("mainstay") else os.path.relpath(sys.argv[0])
     if key:
-        about = f"{key}   (kept in {_short(kept)})"
+        about = f"{key}   (kept in {_short(first_key_path(loaded.home))})"
     elif config.identity.required:
-        about = f"one that you made; another: {mainstay} keys create NAME --config FILE"
+        about = f"one that you made; another: {mainstay} keys create NAME{option}"
     else:
         about = "none needed (identity.required is false)"
     shown = key or "YOUR-KEY"
@@ -158,13 +150,13 @@ def _banner(config: Config, ready: Ready, key: str, kept: Path) -> str:
 Mainstay is ready at {url} after {ready.seconds:.1f} s.
 
   key     {about}
-  models  {", ".join(dict.fromkeys([*config.routes, *config.models])) or "none yet: add some to the configuration"}
+  models  {", ".join(names) or "none yet: add some to the configuration"}
 
 Paste this:
 
   curl {url}/v1/chat/completions \\
     -H "Authorization: Bearer {shown}" -H "Content-Type: application/json" \\
-    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Tell me about the sea."}}]}}'
+    -d '{{"model": "{model}", "max_tokens": {_MOST}, "messages": [{{"role": "user", "content": "{_QUESTION}"}}]}}'
 
 or, after pip install openai:
 
@@ -172,11 +164,11 @@ or, after pip install openai:
 
   client = OpenAI(base_url="{url}/v1", api_key="{shown}")
   answer = client.chat.completions.create(
-      model="{model}", messages=[{{"role": "user", "content": "Tell me about the sea."}}]
+      model="{model}", max_tokens={_MOST}, messages=[{{"role": "user", "content": "{_QUESTION}"}}]
   )
   print(answer.choices[0].message.content)
 
-or talk to it in another terminal: {mainstay} chat
+or talk to it in another terminal: {mainstay} chat{option}
 
 Ctrl-C stops everything.
 """

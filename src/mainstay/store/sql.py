@@ -23,7 +23,17 @@ from sqlalchemy.sql.dml import Insert
 from mainstay.core.errors import StartError
 from mainstay.store.files import private_dir
 
-__all__ = ["HEAD", "insert_many", "insert_or_ignore", "is_settled", "migrate", "open_engine", "reading", "writing"]
+__all__ = [
+    "HEAD",
+    "explained",
+    "insert_many",
+    "insert_or_ignore",
+    "is_settled",
+    "migrate",
+    "open_engine",
+    "reading",
+    "writing",
+]
 
 #: The newest revision in ``migrations/versions``; kept here so that a database at head never loads Alembic.
 HEAD = "0001"
@@ -73,7 +83,7 @@ def open_engine(url: str) -> Engine:
             connection.execute(text("SELECT count(*) FROM sqlite_master" if _is_sqlite(engine) else "SELECT 1"))
     except DBAPIError as error:
         engine.dispose()
-        raise _explained(error, where) from None
+        raise explained(error, where) from None
     return engine
 
 
@@ -146,7 +156,7 @@ def migrate(engine: Engine) -> None:
             if current != HEAD:
                 _upgrade(connection, current)
     except DBAPIError as error:
-        raise _explained(error, engine.url) from None
+        raise explained(error, engine.url) from None
 
 
 def _revision(connection: Connection) -> str | None:
@@ -207,7 +217,8 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
-def _explained(error: DBAPIError, where: URL) -> StartError:
+def explained(error: DBAPIError, where: URL) -> StartError:
+    """Return what to tell a user about ``error``, which the database at ``where`` raised: a sentence, no secret."""
     cause = error.orig
     if not isinstance(cause, sqlite3.Error):
         name = where.render_as_string(hide_password=True)
