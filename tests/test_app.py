@@ -92,6 +92,13 @@ def test_a_killed_control_process_is_back_and_no_record_is_lost(tmp_path: Path) 
         gateway.until(lambda: all(get_record(gateway.engine, one) is not None for one in ids))
 
 
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="this system has no idle class")
+def test_loading_records_never_takes_the_processor_from_a_call(tmp_path: Path) -> None:
+    with Gateway(tmp_path, ECHO) as gateway:
+        assert os.sched_getscheduler(gateway.pids("control")[0]) == os.SCHED_IDLE
+        assert os.sched_getscheduler(gateway.pids("worker")[0]) == os.SCHED_OTHER
+
+
 def test_a_revoked_key_is_refused_by_every_worker_within_a_second(tmp_path: Path) -> None:
     with Gateway(tmp_path, ECHO, workers=2) as gateway:
         doomed = gateway.keys.create("doomed").key

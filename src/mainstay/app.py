@@ -71,8 +71,6 @@ __all__ = ["Blueprint", "control_main", "plan", "worker_main"]
 _log = structlog.get_logger("mainstay.app")
 #: Seconds between two looks at the keys' snapshot; a revocation is in force on every worker within this.
 _TICK = 0.2
-#: How far the control process steps back behind the workers when the processor is busy.
-_CONTROL_NICE = 15
 _CHOOSERS = {"first": First, "weighted": Weighted}
 
 
@@ -340,8 +338,7 @@ def control_main(payload: bytes, leash: Leash) -> int:
     loaded = _unpack(payload).loaded
     log = loaded.config.telemetry.log
     configure_logs(log.format, log.level, worker="control")
-    # Loading records may wait; answering may not.
-    os.nice(_CONTROL_NICE)
+    _step_back()
     try:
         engine = open_engine(loaded.config.store.url)
         migrate(engine)
@@ -366,6 +363,14 @@ def control_main(payload: bytes, leash: Leash) -> int:
     loader.load_once()
     engine.dispose()
     return 0 if alive else 1
+
+
+def _step_back() -> None:
+    """Let the workers go first: loading records may wait, answering may not. Where there is no idle class, be nice."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        return
+    os.nice(15)
 
 
 async def _control(leash: Leash, loader: "Loader", slab: Slab, threads: Sequence[threading.Thread]) -> bool:
