@@ -51,6 +51,10 @@ _NARROWER = {
     "loop_detected": ("InvalidRequest", 508, "A provider's `base_url` leads back to this gateway: correct it."),
     "expectation_failed": ("InvalidRequest", 417, "The `Expect` header asks for something other than `100-continue`."),
     "upstream_not_found": ("UpstreamFailed", 502, "The upstream knows no such model or path: the operator must look."),
+    "upstream_quota": ("UpstreamCredential", 502, "The upstream's account is out of credit: the operator must look."),
+    "upstream_conflict": ("UpstreamFailed", 502, "The upstream was busy with a conflicting request; try again."),
+    "upstream_request_timeout": ("UpstreamFailed", 502, "The upstream gave up waiting for the request; try again."),
+    "overloaded": ("Unavailable", 503, "Too many calls wait for the model; try again after `retry-after`."),
     "content_policy_violation": ("ContentFiltered", 400, "The same, where the upstream uses this name for it."),
 }
 

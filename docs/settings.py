@@ -41,6 +41,7 @@ _FEATURES = {
     Feature.AUDIO: "a content part of type `input_audio`, or `modalities` with `audio`",
     Feature.DOCUMENTS: "a content part of type `file`",
     Feature.LOGPROBS: "`logprobs` or `top_logprobs`",
+    Feature.THINKING: "`thinking` with a budget of tokens (Anthropic's)",
     Feature.CHOICES: "`n` above 1",
     Feature.SEED: "`seed`",
     Feature.LOGIT_BIAS: "`logit_bias`",
@@ -148,7 +149,8 @@ def _plain(option: dict[str, Any], defs: dict[str, Any], where: str) -> str:
     if kind == "array":
         return f"list of {_type(option['items'], defs, where)}"
     if kind == "object":
-        return f"mapping of name to {_type(option['additionalProperties'], defs, where)}"
+        values = option.get("additionalProperties") or next(iter(option["patternProperties"].values()))
+        return f"mapping of name to {_type(values, defs, where)}"
     if kind in ("integer", "number"):
         return ("whole number" if kind == "integer" else "number") + _bounds(option)
     if kind == "boolean":

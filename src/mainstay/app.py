@@ -12,73 +12,42 @@ import pickle
 import resource
 import socket
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-import msgspec
 import structlog
 import uvloop
-from msgspec.structs import replace
 
-from mainstay import __version__
 from mainstay.api.asgi import Api
-from mainstay.api.gate import Gate, Served
 from mainstay.api.health import HealthEndpoints
-from mainstay.api.openai import OpenAIEndpoints
+from mainstay.assembly import Blueprint, Rooms, show_standings
 from mainstay.config.load import Loaded
-from mainstay.config.schema import ProviderConfig
 from mainstay.core.errors import SetupError
-from mainstay.core.ports import Origin, Transport
-from mainstay.core.target import Target
-from mainstay.core.timeouts import Timeouts
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.engines.llamacpp import LlamaCpp
 from mainstay.engines.null import NoEngine
-from mainstay.engines.port import EngineAddress
-from mainstay.identity.keyring import KeyRing, open_keyring, snapshot_path
-from mainstay.identity.null import NullKeyRing
-from mainstay.line.line import compile_line
-from mainstay.providers.anthropic import AnthropicCodec
-from mainstay.providers.config import AnthropicConfig, EchoConfig, ModelConfig, OpenAIConfig
-from mainstay.providers.echo import LACKS as ECHO_LACKS
-from mainstay.providers.echo import Echo
-from mainstay.providers.http import Endpoint, HttpProvider
-from mainstay.providers.openai import OpenAICodec, render_error
-from mainstay.providers.port import Codec, Provider
-from mainstay.providers.stage import CallProvider
-from mainstay.routing.config import RouteConfig
-from mainstay.routing.first import First
-from mainstay.routing.stage import Route
-from mainstay.routing.weighted import Weighted
+from mainstay.identity.keyring import open_keyring, snapshot_path
+from mainstay.providers.openai import render_error
 from mainstay.runtime.leash import Leash
 from mainstay.runtime.server import Limits, Server
 from mainstay.runtime.state import read_state
 from mainstay.runtime.supervisor import Listen, Plan
-from mainstay.runtime.transport import open_transport
 from mainstay.store.journal import Journal
 from mainstay.telemetry.logs import configure_logs
 from mainstay.telemetry.metrics import Slab, exposition
-from mainstay.telemetry.stage import Observe, Observer
+from mainstay.telemetry.stage import Observer
 
 if TYPE_CHECKING:
     from mainstay.telemetry.jobs import Loader
 
-__all__ = ["Blueprint", "control_main", "plan", "worker_main"]
+__all__ = ["control_main", "plan", "worker_main"]
 
 _log = structlog.get_logger("mainstay.app")
 #: Seconds between two looks at the keys' snapshot; a revocation is in force on every worker within this.
 _TICK = 0.2
-_CHOOSERS = {"first": First, "weighted": Weighted}
-
-
-class Blueprint(msgspec.Struct, frozen=True):
-    """What a worker is built from: the configuration, and how its local engines are reached."""
-
-    loaded: Loaded
-    engines: Mapping[str, EngineAddress]
+#: Ticks between two updates of the models' gauges.
+_SHOW = 5
 
 
 def plan(loaded: Loaded, secret: bytes) -> Plan:
@@ -102,96 +71,6 @@ def _unpack(payload: bytes) -> Blueprint:
     return Blueprint(*pickle.loads(payload))  # noqa: S301  # never from outside this process tree
 
 
-class _Rooms:
-    """What one worker holds across generations of the configuration: connections, engines, keys."""
-
-    def __init__(self, ring: KeyRing) -> None:
-        self._ring = ring
-        self._open = NullKeyRing(ring)
-        self._transports: dict[tuple[bool, str | None], Transport] = {}
-
-    def gate(self, blueprint: Blueprint) -> Gate:
-        """Build every line of one configuration."""
-        loaded, engines = blueprint.loaded, blueprint.engines
-        config = loaded.config
-        providers = {name: self._provider(row, engines.get(name)) for name, row in config.providers.items()}
-        targets = {
-            name: _target(name, row, config.providers[row.provider], engines.get(row.provider))
-            for name, row in config.models.items()
-        }
-        call = CallProvider(providers)
-        observe = Observe()
-        served: dict[str, Served] = {}
-        for name, route in config.routes.items():
-            line = compile_line((observe, _route(route, targets), call))
-            served[name] = Served(name, line, route.timeouts.limits(), route.content == "full", "mainstay")
-        for name, target in targets.items():
-            if name not in served:
-                line = compile_line((observe, Route(First(), (target,)), call))
-                served[name] = Served(name, line, Timeouts(), False, target.provider)
-        keys = self._ring if config.identity.required else self._open
-        return Gate(served, keys, loaded.hash, int(time.time()))
-
-    def _provider(self, row: object, engine: EngineAddress | None) -> Provider:
-        if isinstance(row, EchoConfig):
-            return Echo(row.delay, row.gap)
-        if engine is not None:
-            codec: Codec = OpenAICodec()
-            headers = ((b"content-type", b"application/json"), *codec.credentials(engine.api_key))
-            # The engine stops at once when its caller leaves only while it streams.
-            endpoint = Endpoint(engine.origin, b"/v1", headers, local=True)
-            return HttpProvider(codec, endpoint, self._transport(False, None))
-        assert isinstance(row, OpenAIConfig | AnthropicConfig)
-        codec = AnthropicCodec() if isinstance(row, AnthropicConfig) else OpenAICodec()
-        endpoint = _endpoint(row, codec)
-        # HTTP/2 is offered in a TLS handshake; without TLS there is nothing to negotiate.
-        return HttpProvider(codec, endpoint, self._transport(row.http2 and endpoint.origin.tls, row.ca_file))
-
-    def _transport(self, http2: bool, ca_file: str | None) -> Transport:
-        found = self._transports.get((http2, ca_file))
-        if found is None:
-            found = self._transports[http2, ca_file] = open_transport(http2=http2, ca_file=ca_file)
-        return found
-
-    async def aclose(self) -> None:
-        """Close every connection to an upstream."""
-        for transport in self._transports.values():
-            await transport.aclose()
-
-
-def _endpoint(row: OpenAIConfig | AnthropicConfig, codec: Codec) -> Endpoint:
-    url = urlsplit(row.base_url)
-    tls = url.scheme == "https"
-    origin = Origin(url.hostname or "", url.port or (443 if tls else 80), tls, proxy=row.proxy or "")
-    key = row.api_key.get_secret_value() if row.api_key is not None else ""
-    credentials = codec.credentials(key)
-    # The version of the wire is the caller's to choose when it speaks that wire.
-    defaults = tuple(pair for pair in credentials if pair[0].endswith(b"-version"))
-    headers = dict(pair for pair in credentials if pair not in defaults)
-    headers[b"content-type"] = b"application/json"
-    # Vendors' front doors refuse requests that do not say who asks.
-    headers[b"user-agent"] = b"mainstay/" + __version__.encode()
-    headers |= {name.encode(): value.get_secret_value().encode() for name, value in row.headers.items()}
-    return Endpoint(origin, url.path.rstrip("/").encode(), tuple(headers.items()), defaults)
-
-
-def _target(name: str, model: ModelConfig, provider: ProviderConfig, engine: EngineAddress | None) -> Target:
-    lacks = model.lacks
-    if isinstance(provider, EchoConfig):
-        lacks |= ECHO_LACKS
-    else:
-        lacks |= provider.lacks
-    if engine is not None:
-        lacks |= engine.lacks
-    return Target(name, model.provider, provider.kind, model.name or name, lacks=lacks, max_output=model.max_output)
-
-
-def _route(route: RouteConfig, targets: Mapping[str, Target]) -> Route:
-    weighted = [replace(targets[entry.model], weight=entry.weight) for entry in route.targets]
-    fallback = [targets[name] for name in route.fallback]
-    return Route(_CHOOSERS[route.choose](), weighted, fallback, route.attempts, route.last_resort)
-
-
 def _parts(home: Path) -> dict[str, str]:
     state = read_state(home / "run")
     if state is None:
@@ -211,7 +90,7 @@ class _Worker:
         self._loaded = loaded = blueprint.loaded
         self._home = home = loaded.home
         self._ring = open_keyring(home)
-        self._rooms = _Rooms(self._ring)
+        self._rooms = Rooms(self._ring)
         self._gate = self._rooms.gate(blueprint)
         self._journal = Journal(home / "journal", slot)
         self._slab = Slab(home / "run" / "metrics", str(slot))
@@ -222,11 +101,12 @@ class _Worker:
         self._stop = asyncio.Event()
         self._limit: float | None = None
         self._due = 0.0
+        self._ticks = 0
 
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         metrics = self._home / "run" / "metrics"
-        health = HealthEndpoints(lambda: _parts(self._home), lambda: exposition(metrics))
-        api = Api(OpenAIEndpoints(lambda: self._gate, self._observer), health, self._observer)
+        health = HealthEndpoints(lambda: _parts(self._home), self._rooms.describe, lambda: exposition(metrics))
+        api = Api(lambda: self._gate, self._observer, health)
         server = Server(api, _limits(self._loaded), refuse=render_error, on_refused=api.refused)
         loop = asyncio.get_running_loop()
         self._leash.attach(loop, on_config=self._apply, on_drain=self._on_drain)
@@ -286,6 +166,9 @@ class _Worker:
         self._due = now + _TICK
         self._ring.refresh()
         self._memory.set(_resident())
+        if self._ticks % _SHOW == 0:
+            show_standings(self._rooms.standings, self._slab, self._slot, now)
+        self._ticks += 1
         loop.call_later(_TICK, self._tick)
 
 

@@ -31,16 +31,24 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
             "fast": {"provider": "vendor", "name": "gpt-4o-mini"},
             "plain": {"provider": "vendor", "lacks": ["images", "tools"]},
             "spare": {"provider": "vendor", "name": "spare-model"},
+            # Rows of their own for what is remembered of a model: its failures, and what it asked for.
+            **{name: {"provider": "vendor", "name": "gpt-4o-mini"} for name in ("limited", "failing", "sorry")},
         },
         "routes": {
-            "assistant": {"targets": ["fast"], "timeouts": {"headers": "5s", "first_token": "5s", "idle": "5s"}},
+            "assistant": {
+                "targets": ["fast"],
+                "attempts": 1,
+                "timeouts": {"headers": "5s", "first_token": "5s", "idle": "5s"},
+            },
             "kept": {"targets": ["fast"], "content": "full"},
-            "backed": {"targets": ["fast"], "fallback": ["spare"], "attempts": 4},
+            "limited": {"targets": ["limited"], "attempts": 1},
+            "backed": {"targets": ["failing"], "fallback": ["spare"], "attempts": 2, "stream_upstream": "never"},
             "impatient": {
                 "targets": ["fast"],
+                "attempts": 1,
                 "timeouts": {"headers": "300ms", "first_token": "300ms", "idle": "300ms"},
             },
-            "consoled": {"targets": ["fast"], "last_resort": "Back in a minute."},
+            "consoled": {"targets": ["sorry"], "attempts": 1, "last_resort": "Back in a minute."},
         },
     }
     home = tmp_path_factory.mktemp("gateway")
@@ -258,7 +266,7 @@ def test_a_bad_upstream_key_is_not_the_callers_fault(client: OpenAI, vendor: Ups
 def test_a_429_carries_retry_after(client: OpenAI, vendor: Upstream) -> None:
     vendor.script(json_reply({"error": {"message": "slow down"}}, 429, **{"retry-after": "7"}))
     with pytest.raises(openai.RateLimitError) as caught:
-        client.chat.completions.create(model="assistant", messages=HELLO)
+        client.chat.completions.create(model="limited", messages=HELLO)
     assert caught.value.response.headers["retry-after"] == "7"
 
 
@@ -331,7 +339,7 @@ def test_a_stream_that_falls_silent_ends_in_an_error(client: OpenAI, vendor: Ups
     vendor.script([Head(200), *map(Chunk, sse_chunks("One")[:2]), Silence()])
     with pytest.raises(openai.APIError) as caught:
         list(client.chat.completions.create(model="impatient", messages=HELLO, stream=True))
-    assert caught.value.code == "upstream_timeout"
+    assert caught.value.code == "upstream_interrupted"
 
 
 def test_the_fallback_answers_and_both_attempts_are_told(client: OpenAI, vendor: Upstream, gateway: Gateway) -> None:
@@ -342,7 +350,7 @@ def test_the_fallback_answers_and_both_attempts_are_told(client: OpenAI, vendor:
     assert answer.parse().model == "spare-model"
     record = last_record(gateway)
     assert [(a.target, a.cause, a.outcome) for a in record.attempts] == [
-        ("fast", "first", "upstream_failed"),
+        ("failing", "first", "upstream_failed"),
         ("spare", "fallback", "ok"),
     ]
 

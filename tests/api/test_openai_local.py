@@ -132,7 +132,7 @@ def test_too_long_a_prompt_is_a_context_error(client: OpenAI, stream: bool) -> N
     assert caught.value.code == "context_length_exceeded"
 
 
-def test_a_killed_engine_is_said_and_comes_back(client: OpenAI, gateway: Gateway) -> None:
+def test_a_killed_engine_comes_back_and_callers_wait_for_it_or_are_told_to(client: OpenAI, gateway: Gateway) -> None:
     (before,) = gateway.pids("engine")
     os.kill(before, signal.SIGKILL)
 
@@ -146,5 +146,5 @@ def test_a_killed_engine_is_said_and_comes_back(client: OpenAI, gateway: Gateway
 
     told: set[tuple[int, str | None]] = set()
     gateway.until(answered, 30)
-    assert told == {(503, "unavailable")}
+    assert told <= {(503, "unavailable")}
     assert gateway.status("/health/ready") == 200

@@ -1,7 +1,6 @@
 """``mainstay serve``: options over the configuration, and sentences where it cannot start."""
 
 import json
-import re
 import signal
 import socket
 import urllib.request
@@ -58,13 +57,38 @@ def test_options_stand_over_the_configuration_and_leave_the_rest(tmp_path) -> No
     assert (server.host, server.port, server.workers, server.drain) == ("127.0.0.1", 9, 3, 1.0)
 
 
-@pytest.mark.parametrize("verb", ["serve", "up"])
-def test_a_home_that_cannot_be_written_is_one_sentence(command, verb: str) -> None:
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_home_that_cannot_be_written_is_the_same_sentence_for_every_verb(command, needed: bool) -> None:
+    if not needed:
+        (command.folder / "mainstay.yaml").write_text(ECHO + "identity: {required: false}\n")
     (command.folder / "var").touch()
-    code, out, said = command.run(verb)
-    assert (code, out) == (1, "")
-    assert re.search(r"^mainstay: .*(is a file where a directory is needed|Cannot write to )", said)
-    assert "Traceback" not in said
+    for verb in ("serve", "up"):
+        code, out, said = command.run(verb)
+        assert (code, out) == (1, "")
+        expected = f"mainstay: '{command.folder / 'var'}' is a file where a directory is needed: move it away."
+        assert said.splitlines()[-1] == expected
+        assert "Traceback" not in said
+
+
+def test_a_first_start_says_nothing_of_the_database(command) -> None:
+    process = command.start("serve", "--config", "mainstay.yaml")
+    assert process.stderr is not None
+    lines = []
+    while not lines or lines[-1]["event"] != "ready":
+        lines.append(json.loads(process.stderr.readline()))
+    assert (command.folder / "var" / "mainstay.db").exists()
+    assert [line["event"] for line in lines] == ["ready"]
+
+
+def test_every_warning_about_the_configuration_is_an_item(command) -> None:
+    engine = "providers: {house: {kind: llamacpp, model: lost.gguf}, barn: {kind: llamacpp, model: gone.gguf}}\n"
+    (command.folder / "mainstay.yaml").write_text(engine)
+    code, _, said = command.run("serve")
+    assert code == 1
+    warning = json.loads(said.splitlines()[0])
+    assert (warning["event"], warning["level"]) == ("config_warning", "warning")
+    assert all(problem.startswith("mainstay.yaml:1: ") for problem in warning["problems"])
+    assert sum("not there yet" in problem for problem in warning["problems"]) == 2
 
 
 @pytest.mark.parametrize("verb", ["serve", "up"])

@@ -67,14 +67,14 @@ def _text(finding: Finding) -> str:
         ),
         ({"routes": {"r": {"targets": ["m", "a b"]}}}, "routes.r.targets[1]", None),
         (
-            {"routes": {"r": {"targets": ["m"], "choose": "fastest"}}},
+            {"routes": {"r": {"targets": ["m"], "choose": "best"}}},
             "routes.r.choose",
-            "must be 'first' or 'weighted', not 'fastest'",
+            "must be 'first', 'weighted', 'fastest', 'least-loaded', 'cheapest' or 'sticky', not 'best'",
         ),
         (
-            {"routes": {"r": {"targets": ["m"], "interrupted": "hold"}}},
+            {"routes": {"r": {"targets": ["m"], "interrupted": "pause"}}},
             "routes.r.interrupted",
-            "must be 'error', not 'hold'",
+            "must be 'error', 'hold' or 'resume', not 'pause'",
         ),
         (
             {"routes": {"r": {"targets": ["m"], "timeouts": {"idel": "1s"}}}},

@@ -70,7 +70,7 @@ routes:
     targets: [a, {model: bb, weight: 0}]
     choose: weigthed
     fallback: [c]
-    interrupted: resume
+    interrupted: retry
   s: {targets: []}
 """
     assert _lines(check(write(text), {})) == [
@@ -86,9 +86,10 @@ routes:
         "mainstay.yaml:10: models.b.provider: is required; add it",
         "mainstay.yaml:13: routes.r.targets[1].weight: must be greater than 0",
         "mainstay.yaml:13: routes.r.targets[1].model: 'bb' is no model under 'models'; did you mean 'b'?",
-        "mainstay.yaml:14: routes.r.choose: must be 'first' or 'weighted', not 'weigthed'; did you mean 'weighted'?",
+        "mainstay.yaml:14: routes.r.choose: must be 'first', 'weighted', 'fastest', 'least-loaded', 'cheapest' or "
+        "'sticky', not 'weigthed'; did you mean 'weighted'?",
         "mainstay.yaml:15: routes.r.fallback[0]: 'c' is no model under 'models'; use 'a' or 'b'",
-        "mainstay.yaml:16: routes.r.interrupted: must be 'error', not 'resume'",
+        "mainstay.yaml:16: routes.r.interrupted: must be 'error', 'hold' or 'resume', not 'retry'",
         "mainstay.yaml:17: routes.s.targets: must not be empty; give at least one",
     ]
 

@@ -63,7 +63,7 @@ def test_it_accepts_what_the_loader_does(schema: dict[str, Any], text: str) -> N
         "providers: {'a b': {kind: echo}}",
         "models: {m: {}}",
         "routes: {r: {targets: []}}",
-        "routes: {r: {targets: [m], choose: fastest}}",
+        "routes: {r: {targets: [m], choose: best}}",
     ],
 )
 def test_it_refuses_what_the_loader_does(schema: dict[str, Any], text: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import openai
 import pytest
 from typer.testing import CliRunner
@@ -40,14 +41,20 @@ def _here(text: str, gateway: Gateway) -> str:
 def test_every_program_shown_prints_an_answer(
     block: Block, gateway: Gateway, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clients: list[openai.OpenAI] = []
+    clients: list[openai.OpenAI | anthropic.Anthropic] = []
 
     class Client(openai.OpenAI):
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             clients.append(self)
 
+    class OtherClient(anthropic.Anthropic):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            clients.append(self)
+
     monkeypatch.setattr(openai, "OpenAI", Client)
+    monkeypatch.setattr(anthropic, "Anthropic", OtherClient)
     exec(compile(_here(block.text, gateway), block.where, "exec"), {})
     for client in clients:
         client.close()
@@ -98,5 +105,6 @@ def test_the_commands_of_a_page_run_in_the_order_shown(
 
 
 def test_the_pages_of_these_tests_are_there() -> None:
-    assert {block.where.partition(":")[0] for block in blocks("python")} == {"README.md", "docs/getting-started.md"}
+    shown = {block.where.partition(":")[0] for block in blocks("python")}
+    assert shown == {"README.md", "docs/getting-started.md", "docs/http.md"}
     assert (ROOT / "docs" / "keys.md").exists()

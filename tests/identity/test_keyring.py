@@ -80,6 +80,29 @@ def test_only_the_exact_key_opens(home: Path, publish: Publish, presented: bytes
     refused(open_keyring(home), presented)
 
 
+def test_a_key_that_has_opened_is_known_again_until_the_ring_changes(
+    home: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(1, alice={}, bob={})
+    ring = open_keyring(home)
+    with monkeypatch.context() as patch:
+        hashed: list[bytes] = []
+        patch.setattr(keyring, "digest", lambda pepper, key: hashed.append(key) or digest(pepper, key))
+        assert {ring.find(b"alice").name for _ in range(3)} == {"alice"}
+        assert hashed == [b"alice"]
+        for guess in range(100):
+            refused(ring, b"guess %d" % guess)
+        assert len(hashed) == 101
+        # What did not open is not kept: guessing fills no memory.
+        assert len(ring._opened) == 1
+    publish(2, alice={"team": "web"})
+    ring.refresh()
+    assert ring.find(b"alice").team == "web"
+    publish(3, bob={})
+    ring.refresh()
+    refused(ring, b"alice")
+
+
 def test_a_refresh_takes_in_changes_and_costs_nothing_otherwise(
     home: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:

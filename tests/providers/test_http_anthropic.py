@@ -1,6 +1,7 @@
 """The official OpenAI SDK against a running gateway in front of a scripted Anthropic server: translated both ways."""
 
 import base64
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -64,11 +65,15 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
             "haiku": {"provider": "claude", "name": "claude-haiku-4-5"},
             "short": {"provider": "claude", "name": "claude-haiku-4-5", "max_output": 77},
             "dressed": {"provider": "dressed", "name": "claude-haiku-4-5"},
+            **{f"fresh-{n}": {"provider": "claude", "name": "claude-haiku-4-5"} for n in range(40)},
         },
         "routes": {
-            "assistant": {"targets": ["haiku"]},
+            # What an upstream's failure becomes is seen best when nobody asks again.
+            "assistant": {"targets": ["haiku"], "attempts": 1},
+            **{f"fresh-{n}": {"targets": [f"fresh-{n}"], "attempts": 1} for n in range(40)},
             "impatient": {
                 "targets": ["haiku"],
+                "attempts": 1,
                 "timeouts": {"headers": "300ms", "first_token": "300ms", "idle": "300ms"},
             },
         },
@@ -324,6 +329,7 @@ def test_a_ping_keeps_the_callers_connection_alive_too(client: OpenAI, vendor: U
     assert received.endswith(b"data: [DONE]\n\n")
 
 
+FRESH = itertools.count()
 FAULT = {"type": "error", "error": {"type": "api_error", "message": "inner workings of host db-1.internal"}}
 
 
@@ -337,10 +343,10 @@ def fault(kind: str, message: str = "") -> dict[str, Any]:
     [
         (400, fault("invalid_request_error", "top_k: must be positive"), 400, "upstream_refused"),
         (400, fault("invalid_request_error", "prompt is too long: 210000 tokens"), 400, "context_length_exceeded"),
-        (400, fault("invalid_request_error", "Your credit balance is too low"), 502, "upstream_credential"),
+        (400, fault("invalid_request_error", "Your credit balance is too low"), 502, "upstream_quota"),
         (401, fault("authentication_error", f"invalid x-api-key {UPSTREAM_KEY}"), 502, "upstream_credential"),
         (403, fault("permission_error", f"key {UPSTREAM_KEY} lacks access"), 502, "upstream_credential"),
-        (404, fault("not_found_error", "model: claude-haiku-4-5"), 502, "upstream_failed"),
+        (404, fault("not_found_error", "model: claude-haiku-4-5"), 502, "upstream_not_found"),
         (413, fault("request_too_large", "Request exceeds the maximum size"), 413, "upstream_refused"),
         (429, fault("rate_limit_error", "slow down"), 429, "upstream_rate_limited"),
         (500, FAULT, 502, "upstream_failed"),
@@ -359,7 +365,8 @@ def test_errors_before_the_answer_are_statuses_with_a_reason(
 ) -> None:
     vendor.script(json_reply(body, status, retry_after="7"))
     with pytest.raises(openai.APIStatusError) as caught:
-        client.chat.completions.create(model="assistant", messages=HELLO, stream=stream)
+        # A target of its own: one that asks for patience gets it from every later call.
+        client.chat.completions.create(model=f"fresh-{next(FRESH)}", messages=HELLO, stream=stream)
     error = caught.value
     assert (error.status_code, error.code) == (shown, code)
     assert "secret" not in str(error.body)
@@ -396,9 +403,9 @@ def test_an_error_inside_the_stream_comes_after_the_text_before_it(
         for chunk in client.chat.completions.create(model="assistant", messages=HELLO, stream=True):
             words.append(chunk.choices[0].delta.content)
     assert "One." in words
-    assert caught.value.code == "upstream_failed"
+    assert caught.value.code == "upstream_interrupted"
     record = last_record(gateway)
-    assert (record.outcome, record.status, record.error) == ("failed", 200, "upstream_failed")
+    assert (record.outcome, record.status, record.error) == ("failed", 200, "upstream_interrupted")
     assert record.attempts[0].outcome == "upstream_failed"
 
 

@@ -1,6 +1,7 @@
 """The loop over attempts: who is asked, in which order, when it stops, and what the record says of it."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from mainstay.core.answer import Answer
 from mainstay.core.call import Call, Caller
 from mainstay.core.clock import monotonic
 from mainstay.core.errors import (
+    CallerError,
+    ContentFiltered,
     ContextOverflow,
     MainstayError,
     Unavailable,
@@ -20,6 +23,7 @@ from mainstay.core.errors import (
     UpstreamRateLimited,
     UpstreamRefused,
     UpstreamTimeout,
+    UpstreamUnreachable,
 )
 from mainstay.core.events import TextDelta
 from mainstay.core.record import Record
@@ -28,9 +32,13 @@ from mainstay.core.timeouts import Timeouts
 from mainstay.core.usage import Usage
 from mainstay.providers.openai import read_ask
 from mainstay.routing.first import First
+from mainstay.routing.progress import Rules
+from mainstay.routing.resort import LastWords
 from mainstay.routing.stage import Route
+from mainstay.routing.standing import Credential, Standing
 
 A, B, C = (Target(name, f"p-{name}", "openai", name) for name in "abc")
+WIDE = Target("wide", "p-w", "openai", "wide", window=100_000)
 
 
 def make_call(stream: bool = False, left: float = 10.0) -> Call:
@@ -41,20 +49,60 @@ def make_call(stream: bool = False, left: float = 10.0) -> Call:
 
 
 class Wire:
-    """The rest of the line: answers, or raises what is scripted for the target."""
+    """The rest of the line: answers, or raises what is scripted for the target: one thing per attempt, or always."""
 
-    def __init__(self, **errors: MainstayError | BaseException) -> None:
-        self.errors = errors
+    def __init__(self, **scripts: MainstayError | BaseException | list[MainstayError | None]) -> None:
+        self.scripts = scripts
         self.asked: list[str] = []
 
     async def __call__(self, call: Call) -> Answer:
         assert call.target is not None
         assert call.attempt is call.record.attempts[-1]
         self.asked.append(call.target.model)
-        error = self.errors.get(call.target.model)
-        if error is not None:
-            raise error
+        script = self.scripts.get(call.target.model)
+        if isinstance(script, list):
+            script = script.pop(0) if len(script) > 1 else script[0]
+        if script is not None:
+            if not isinstance(script, CallerError) and isinstance(script, MainstayError):
+                call.attempt.status = script.status
+            raise script
         return Answer(call.target)
+
+
+class Pauses:
+    """Notes each wait and does not wait."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+def standing(target: Target) -> Standing:
+    return Standing(target, Credential(), draw=lambda: 0.5)
+
+
+def make_route(
+    *fallback: Target,
+    targets: Sequence[Target] = (A,),
+    attempts: int = 4,
+    last_resort: str | None = None,
+    pauses: Pauses | None = None,
+    standings: dict[str, Standing] | None = None,
+    **more: Any,
+) -> Route:
+    return Route(
+        First(),
+        targets,
+        standings or {target.model: standing(target) for target in (A, B, C, WIDE)},
+        fallback,
+        Rules(attempts, **{name: more.pop(name) for name in ("patience", "filtered_elsewhere") if name in more}),
+        resort=LastWords(last_resort) if last_resort is not None else None,
+        draw=lambda: 0.5,
+        pause=pauses or Pauses(),
+        **more,
+    )
 
 
 def go(route: Route, wire: Wire, call: Call | None = None) -> Answer:
@@ -65,10 +113,10 @@ def attempts(call: Call) -> list[tuple[str, str, str, str]]:
     return [(a.target, a.provider, a.cause, a.outcome) for a in call.record.attempts]
 
 
-def test_one_target_is_asked_once_and_its_error_is_the_callers() -> None:
+def test_with_one_attempt_a_target_is_asked_once_and_its_error_is_the_callers() -> None:
     wire, call = Wire(a=UpstreamFailed("no")), make_call()
     with pytest.raises(UpstreamFailed):
-        go(Route(First(), [A], attempts=4), wire, call)
+        go(make_route(attempts=1), wire, call)
     assert wire.asked == ["a"]
     assert attempts(call) == [("a", "p-a", "first", "upstream_failed")]
     assert call.record.attempts[0].total_ms >= 0
@@ -76,7 +124,7 @@ def test_one_target_is_asked_once_and_its_error_is_the_callers() -> None:
 
 def test_targets_then_fallbacks_are_asked_until_one_answers() -> None:
     wire, call = Wire(a=UpstreamFailed("no"), b=UpstreamRateLimited("no")), make_call()
-    answer = go(Route(First(), [A, B], [C], attempts=4), wire, call)
+    answer = go(make_route(C, targets=(A, B), attempts=3), wire, call)
     assert answer.target is C
     assert attempts(call) == [
         ("a", "p-a", "first", "upstream_failed"),
@@ -86,25 +134,25 @@ def test_targets_then_fallbacks_are_asked_until_one_answers() -> None:
     assert (call.record.target, call.record.provider, call.record.vendor) == ("c", "p-c", "openai")
 
 
-def test_no_model_is_asked_twice() -> None:
+def test_a_fallback_to_the_same_model_is_no_other_target() -> None:
     wire = Wire(a=UpstreamFailed("no"))
     with pytest.raises(UpstreamFailed):
-        go(Route(First(), [A], [A, A], attempts=4), wire)
+        go(make_route(A, A, attempts=1), wire)
     assert wire.asked == ["a"]
 
 
 def test_there_are_no_more_attempts_than_allowed() -> None:
     wire = Wire(a=UpstreamFailed("no"), b=UpstreamFailed("no"))
     with pytest.raises(UpstreamFailed):
-        go(Route(First(), [A], [B, C], attempts=2), wire)
+        go(make_route(B, C, attempts=2), wire)
     assert wire.asked == ["a", "b"]
 
 
-@pytest.mark.parametrize("error", [UpstreamRefused("bad field"), ContextOverflow("too long")])
+@pytest.mark.parametrize("error", [UpstreamRefused("bad field"), ContentFiltered("not this")])
 def test_a_fault_of_the_callers_is_told_at_once(error: MainstayError) -> None:
     wire = Wire(a=error)
     with pytest.raises(type(error)):
-        go(Route(First(), [A], [B], attempts=4, last_resort="sorry"), wire)
+        go(make_route(B, last_resort="sorry"), wire)
     assert wire.asked == ["a"]
 
 
@@ -113,18 +161,18 @@ def test_a_fault_of_the_callers_is_told_at_once(error: MainstayError) -> None:
 )
 def test_what_another_target_could_do_goes_on_to_it(error: MainstayError) -> None:
     wire = Wire(a=error)
-    assert go(Route(First(), [A], [B], attempts=4), wire).target is B
+    assert go(make_route(B), wire).target is B
 
 
 def test_the_first_cause_is_what_the_caller_hears() -> None:
     wire = Wire(a=UpstreamRateLimited("first", retry_after=7), b=UpstreamFailed("second"))
     with pytest.raises(UpstreamRateLimited) as caught:
-        go(Route(First(), [A], [B], attempts=4), wire)
+        go(make_route(B), wire)
     assert caught.value.retry_after == 7
 
 
 def test_after_the_deadline_nobody_is_asked() -> None:
-    for route in (Route(First(), [A]), Route(First(), [A], [B], attempts=4)):
+    for route in (make_route(), make_route(B)):
         wire, call = Wire(), make_call(left=0.0)
         with pytest.raises(UpstreamTimeout):
             go(route, wire, call)
@@ -135,7 +183,7 @@ def test_after_the_deadline_nobody_is_asked() -> None:
 def test_a_caller_who_leaves_ends_the_loop_and_is_noted() -> None:
     wire, call = Wire(a=asyncio.CancelledError()), make_call()
     with pytest.raises(asyncio.CancelledError):
-        go(Route(First(), [A], [B], attempts=4, last_resort="sorry"), wire, call)
+        go(make_route(B, last_resort="sorry"), wire, call)
     assert wire.asked == ["a"]
     assert attempts(call) == [("a", "p-a", "first", "caller_gone")]
 
@@ -143,15 +191,15 @@ def test_a_caller_who_leaves_ends_the_loop_and_is_noted() -> None:
 def test_an_engine_that_starts_is_noted_as_a_503() -> None:
     call = make_call()
     with pytest.raises(Unavailable):
-        go(Route(First(), [A]), Wire(a=Unavailable("starting")), call)
-    assert call.record.attempts[0].status == 503
+        go(make_route(), Wire(a=Unavailable("starting")), call)
+    assert [attempt.status for attempt in call.record.attempts] == [503, 503, 503]
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_last_words_of_a_route_are_nobodys_model(stream: bool) -> None:
     call = make_call(stream)
     answer = go(
-        Route(First(), [A], [B], attempts=4, last_resort="Sorry."),
+        make_route(B, last_resort="Sorry."),
         Wire(a=UpstreamFailed("no"), b=UpstreamFailed("no")),
         call,
     )
@@ -160,7 +208,7 @@ def test_the_last_words_of_a_route_are_nobodys_model(stream: bool) -> None:
         "mainstay",
         "mainstay",
     )
-    assert len(call.record.attempts) == 2
+    assert len(call.record.attempts) == 4
 
     async def events() -> Sequence[Any]:
         if answer.whole is not None:
@@ -176,4 +224,148 @@ def test_the_last_words_of_a_route_are_nobodys_model(stream: bool) -> None:
 
 def test_a_caller_who_asks_what_no_target_can_do_gets_no_last_words() -> None:
     with pytest.raises(Unsupported):
-        go(Route(First(), [A], [B], attempts=4, last_resort="Sorry."), Wire(a=Unsupported("no"), b=Unsupported("no")))
+        go(make_route(B, last_resort="Sorry."), Wire(a=Unsupported("no"), b=Unsupported("no")))
+
+
+# What the sixteen faults demand of one call.
+
+
+def test_a_rate_limit_is_waited_out_and_the_same_target_asked_again() -> None:
+    wire, pauses = Wire(a=[UpstreamRateLimited("no", retry_after=2.0), None]), Pauses()
+    assert go(make_route(B, pauses=pauses), wire).target is A
+    assert wire.asked == ["a", "a"]
+    assert len(pauses.seconds) == 1
+    assert 2.0 <= pauses.seconds[0] < 2.2
+
+
+def test_a_rate_limit_beyond_patience_goes_elsewhere_at_once_and_shuts_the_target_for_all() -> None:
+    wire, pauses, call = Wire(a=UpstreamRateLimited("no", retry_after=30.0)), Pauses(), make_call()
+    route = make_route(B, pauses=pauses)
+    assert go(route, wire, call).target is B
+    assert pauses.seconds == []
+    assert go(route, wire).target is B
+    assert wire.asked == ["a", "b", "b"]
+
+
+def test_a_target_that_wants_more_patience_than_there_is_is_not_asked_and_the_caller_told_when() -> None:
+    wire = Wire(a=UpstreamRateLimited("no", retry_after=30.0))
+    route = make_route()
+    for _ in range(2):
+        with pytest.raises(UpstreamRateLimited) as caught:
+            go(route, wire)
+        assert 25 < (caught.value.retry_after or 0) <= 30
+    assert wire.asked == ["a"]
+
+
+def test_a_rate_limit_without_a_time_is_backed_off_from_and_never_hammered() -> None:
+    wire, pauses = Wire(a=UpstreamRateLimited("no")), Pauses()
+    assert go(make_route(B, pauses=pauses), wire).target is B
+    assert wire.asked == ["a", "a", "a", "b"]
+    assert all(seconds >= 0.25 for seconds in pauses.seconds)
+
+
+def test_one_failure_is_tried_once_more_on_the_same_target() -> None:
+    wire = Wire(a=[UpstreamFailed("no"), None])
+    assert go(make_route(B), wire).target is A
+    assert wire.asked == ["a", "a"]
+
+
+def test_a_lost_connection_is_tried_again_without_waiting() -> None:
+    wire, pauses = Wire(a=[UpstreamUnreachable("no"), None]), Pauses()
+    assert go(make_route(B, pauses=pauses), wire).target is A
+    assert pauses.seconds == []
+
+
+def test_one_attempt_is_kept_for_each_fallback() -> None:
+    wire = Wire(a=UpstreamFailed("no"), b=UpstreamFailed("no"))
+    assert go(make_route(B, C, attempts=4), wire).target is C
+    assert wire.asked == ["a", "a", "b", "c"]
+
+
+def test_a_silent_target_is_not_asked_again() -> None:
+    wire = Wire(a=UpstreamTimeout("late"))
+    with pytest.raises(UpstreamTimeout):
+        go(make_route(attempts=16), wire)
+    assert wire.asked == ["a"]
+
+
+def test_a_context_too_small_goes_to_a_larger_window_only() -> None:
+    wire = Wire(a=ContextOverflow("too long"), b=UpstreamFailed("never asked"))
+    assert go(make_route(B, WIDE), wire).target is WIDE
+    assert wire.asked == ["a", "wide"]
+
+
+def test_a_filtered_request_is_shown_to_nobody_else_unless_the_route_says_so() -> None:
+    wire = Wire(a=ContentFiltered("no"))
+    with pytest.raises(ContentFiltered):
+        go(make_route(B), wire)
+    assert wire.asked == ["a"]
+    assert go(make_route(B, filtered_elsewhere=True), Wire(a=ContentFiltered("no"))).target is B
+
+
+def test_a_refusal_after_a_failure_is_not_what_the_caller_hears() -> None:
+    with pytest.raises(UpstreamFailed):
+        go(make_route(B), Wire(a=UpstreamFailed("down"), b=UpstreamRefused("prefill is not supported")))
+
+
+def test_a_target_that_fails_three_times_is_left_alone_while_another_serves() -> None:
+    wire, route = Wire(a=UpstreamFailed("down")), make_route(B)
+    for _ in range(5):
+        assert go(route, wire).target is B
+    assert wire.asked.count("a") == 3
+
+
+def test_with_every_breaker_open_the_least_bad_target_is_still_asked_once() -> None:
+    standings = {target.model: standing(target) for target in (A, B)}
+    route, wire = make_route(B, standings=standings), Wire(a=UpstreamFailed("no"), b=UpstreamFailed("no"))
+    for _ in range(4):
+        with pytest.raises(UpstreamFailed):
+            go(route, wire)
+    assert {standings[name].breaker.state for name in "ab"} == {"open"}
+    before = len(wire.asked)
+    with pytest.raises(UpstreamFailed):
+        go(route, wire)
+    assert before < len(wire.asked) <= before + 2
+
+
+def test_under_total_failure_retries_add_less_than_a_tenth() -> None:
+    wire, route = Wire(a=UpstreamFailed("down")), make_route()
+
+    async def many() -> None:
+        for _ in range(1000):
+            with pytest.raises(UpstreamFailed):
+                await route(make_call(), wire)
+
+    asyncio.run(many())
+    assert 1000 <= len(wire.asked) <= 1100
+
+
+def test_ten_thousand_faults_of_callers_open_nothing() -> None:
+    standings = {"a": standing(A)}
+    wire, route = Wire(a=UpstreamRefused("bad field")), make_route(standings=standings)
+
+    async def many() -> None:
+        for _ in range(10_000):
+            with pytest.raises(UpstreamRefused):
+                await route(make_call(), wire)
+
+    asyncio.run(many())
+    assert standings["a"].breaker.state == "closed"
+
+
+def test_a_refused_credential_shuts_every_model_behind_it() -> None:
+    credential = Credential()
+    standings = {target.model: Standing(target, credential) for target in (A, B)} | {"c": standing(C)}
+    wire = Wire(a=UpstreamCredential("key"))
+    route = make_route(B, C, standings=standings)
+    assert go(route, wire).target is C
+    assert go(route, wire).target is C
+    assert wire.asked == ["a", "c", "c"]
+
+
+def test_nothing_is_in_flight_after_calls_of_every_kind() -> None:
+    standings = {target.model: standing(target) for target in (A, B)}
+    for script in (UpstreamFailed("x"), UpstreamRefused("x"), Unsupported("x"), asyncio.CancelledError(), None):
+        with contextlib.suppress(MainstayError, asyncio.CancelledError):
+            go(make_route(B, standings=standings), Wire(a=[script] if script is None else script))
+    assert [(s.in_flight, s.outstanding) for s in standings.values()] == [(0, 0), (0, 0)]

@@ -7,6 +7,7 @@ from mainstay.runtime.http1 import (
     CHUNKED,
     NO_BODY,
     TO_CLOSE,
+    refusal,
     request_body,
     request_id,
     request_target,
@@ -142,3 +143,17 @@ def test_the_callers_request_id_is_kept_only_when_sane():
     assert request_id({b"x-request-id": b"req-1.a"}) == "req-1.a"
     for bad in (b"", b"a b", b"x" * 129, b"\xff", b'"'):
         assert request_id({b"x-request-id": bad}) not in ("", bad.decode("latin-1"))
+
+
+def test_a_refusal_says_what_it_took_in_milliseconds_and_ends_the_connection():
+    wire = refusal(413, "id-1", b"{}", spent=0.0123, head_only=False, date=b"date: now")
+    head, body = wire.split(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert (lines[0], body) == (b"HTTP/1.1 413 Request Entity Too Large", b"{}")
+    assert {b"x-request-id: id-1", b"x-mainstay-overhead-ms: 12.300", b"x-mainstay-route: "} < set(lines)
+    assert lines[-2:] == [b"content-length: 2", b"connection: close"]
+
+
+def test_a_refusal_of_head_has_the_length_of_a_body_it_does_not_send():
+    wire = refusal(400, "id-1", b"{}", spent=0.0, head_only=True, date=b"date: now")
+    assert wire.endswith(b"content-length: 2\r\nconnection: close\r\n\r\n")

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import re
 from typing import Any
 
 import httpx2
@@ -168,6 +169,23 @@ async def _refused(wire: bytes, limits: Limits | None = None, *, head_only: bool
         return answer, refused
 
 
+#: What every answer of Mainstay says about itself, when no route was found yet; the last is a number.
+NOTHING_SERVED = {
+    b"x-mainstay-route": b"",
+    b"x-mainstay-model": b"",
+    b"x-mainstay-provider": b"",
+    b"x-mainstay-cache": b"off",
+    b"x-mainstay-cost-usd": b"unknown",
+    b"x-mainstay-attempts": b"0",
+}
+
+
+def _reasons(answer: Any) -> dict[bytes, bytes]:
+    found = {name: value for name, value in answer.headers if name.startswith(b"x-mainstay-")}
+    assert re.fullmatch(rb"[0-9]+\.[0-9]{3}", found.pop(b"x-mainstay-overhead-ms"))
+    return found
+
+
 @pytest.mark.parametrize(
     ("wire", "status", "code", "method", "path"),
     [
@@ -192,6 +210,7 @@ async def test_what_cannot_be_served_is_answered_closed_and_reported(
     assert answer.header(b"connection") == b"close"
     assert answer.header(b"content-type") == b"application/json"
     assert len(answer.header(b"x-request-id")) == 36
+    assert _reasons(answer) == NOTHING_SERVED
     assert (refused.error.status, refused.method, refused.path) == (status, method, path)
     assert refused.started > 0
 
@@ -210,6 +229,7 @@ async def test_a_refusal_carries_the_id_of_its_record() -> None:
 async def test_a_refused_head_request_gets_no_body() -> None:
     answer, _ = await _refused(b"HEAD / HTTP/1.1\r\n\r\n", head_only=True)
     assert answer.status == 400
+    assert _reasons(answer) == NOTHING_SERVED
 
 
 async def test_an_announced_body_that_is_too_long_is_refused_before_100_continue() -> None:
@@ -308,6 +328,7 @@ async def test_a_client_that_sends_its_head_byte_by_byte_is_refused() -> None:
             await asyncio.sleep(0.01)
         answer = await answering
         assert (answer.status, answer.error["code"]) == (408, "request_timeout")
+        assert _reasons(answer) == NOTHING_SERVED
         assert [(r.method, r.path) for r in served.refused] == [("POST", "/")]
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import weakref
 from typing import Any
 
 import pytest
 
 from mainstay.core.errors import InvalidRequest
 from mainstay.runtime.http1 import Limits
+from mainstay.runtime.server_exchange import Exchange, Runner, Site
 from support.serving import mirror, respond, serving, soon, until, whole_body
 
 pytestmark = pytest.mark.anyio
@@ -194,6 +196,7 @@ async def test_an_app_that_fails_before_it_answers_gives_a_500_that_says_nothing
         assert (answer.status, answer.error["code"]) == (500, "internal_error")
         assert answer.header(b"x-request-id") == b"mine"
         assert b"secret-detail" not in answer.body
+        assert (answer.header(b"x-mainstay-attempts"), answer.header(b"x-mainstay-route")) == (b"0", b"")
         assert [str(fault) for fault in served.faults] == ["secret-detail"]
         assert served.refused == []
 
@@ -345,6 +348,106 @@ async def test_an_app_may_go_on_after_its_response_while_the_next_request_runs()
         go.set()
         await soon(ended.wait())
         await until(lambda: served.server.in_flight == 0)
+
+
+# The task that runs the app.
+
+
+def _runners() -> set[Any]:
+    return {task for task in asyncio.all_tasks() if task.get_coro().__qualname__.startswith("Runner.")}
+
+
+async def test_requests_of_one_connection_share_a_task_that_ends_with_it() -> None:
+    tasks = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        tasks.append(asyncio.current_task())
+        await respond(send, b"ok")
+
+    async with serving(app) as served:
+        async with served.connect() as one, served.connect() as other:
+            for peer in (one, other, one, other, one):
+                await peer.send(GET)
+                await peer.response()
+            assert tasks == [tasks[0], tasks[1]] * 2 + [tasks[0]]
+            assert _runners() == {tasks[0], tasks[1]}
+        await until(lambda: not _runners())
+        assert not any(task.cancelled() for task in tasks)
+
+
+async def test_the_next_request_does_not_wait_for_an_app_that_goes_on() -> None:
+    go = asyncio.Event()
+    tasks = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        tasks.append(asyncio.current_task())
+        await respond(send, b"ok")
+        if len(tasks) == 1:
+            await go.wait()
+
+    async with serving(app) as served, served.connect() as peer:
+        await peer.send(GET + GET)
+        for _ in range(2):
+            await peer.response()
+        await peer.send(GET)
+        await peer.response()
+        assert tasks[0] is not tasks[1] is tasks[2]
+        go.set()
+        await until(tasks[0].done)
+        assert served.server.in_flight == 0
+
+
+async def test_an_app_that_fails_does_not_end_the_connections_task() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await respond(send, b"ok")
+        raise RuntimeError("too late to matter to the client")
+
+    async with serving(app) as served, served.connect() as peer:
+        for _ in range(3):
+            await peer.send(GET)
+            assert (await peer.response()).status == 200
+        assert len(served.faults) == 3
+        assert len(_runners()) == 1
+
+
+async def test_nothing_of_a_request_is_held_between_requests() -> None:
+    class Mark:
+        """Lives as long as the scope it is put in."""
+
+    marks = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["mark"] = Mark()
+        marks.append(weakref.ref(scope["mark"]))
+        await respond(send, await whole_body(receive))
+
+    async with serving(app) as served, served.connect() as peer:
+        for _ in range(3):
+            await peer.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody")
+            await peer.response()
+            await until(lambda: served.server.in_flight == 0)
+            assert [mark() for mark in marks] == [None] * len(marks)
+
+
+async def test_an_app_whose_client_left_before_its_turn_is_not_begun() -> None:
+    begun = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(scope["path"])
+        exchanges[scope["path"]].done = True
+
+    site = Site(app, Limits(), lambda error: b"", lambda *about: None)
+    site.loop = asyncio.get_running_loop()
+    runner = Runner(site)
+    exchanges = {path: Exchange(None, site, {"path": path}, 0, False, True) for path in ("/a", "/b", "/c")}
+    for path in exchanges:
+        runner.begin(exchanges[path])
+        if path != "/b":
+            exchanges[path].vanish("the client left")
+        await until(lambda: not site.running)
+    assert begun == ["/b"]
+    runner.end()
+    await until(lambda: not _runners())
 
 
 LEAVING = ["close", "reset", "half-close"]

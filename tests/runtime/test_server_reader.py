@@ -283,3 +283,185 @@ def test_a_fault_of_ours_is_not_blamed_on_the_client() -> None:
         reader.feed(PLAIN, 0.0)
     assert not isinstance(caught.value, MainstayError)
     assert isinstance(caught.value.__context__, KeyError)
+
+
+# A head that was sent before.
+
+
+class Parsers:
+    """Stands in for the reader's parser and counts what it is given."""
+
+    def __init__(self, reader: RequestReader) -> None:
+        self.parser = reader._parser
+        self.fed = 0
+        reader._parser = self
+
+    def feed_data(self, data: bytes) -> None:
+        self.fed += 1
+        self.parser.feed_data(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.parser, name)
+
+
+def _post(body: bytes, *lines: bytes, length: bytes | None = None, name: bytes = b"Content-Length: ") -> bytes:
+    own = b"%d" % len(body) if length is None else length
+    head = (b"POST /v1/chat/completions?a=b HTTP/1.1", b"Host: x", b"A: b ", name + own, *lines, b"Last: a")
+    return b"\r\n".join((*head, b"", body))
+
+
+def _whole_scope(exchange: Exchange) -> tuple[Any, ...]:
+    scope = dict(exchange.scope)
+    about = scope.pop("extensions")["mainstay"]
+    sizes = (exchange.body, exchange.received, exchange.buffered, exchange.complete, exchange.expects_continue)
+    return (scope, about["headers"], sizes, exchange.keep, exchange.http10, b"".join(exchange.parts))
+
+
+def _read_whole(wires: list[bytes], **limits: Any) -> list[Any]:
+    """Return all there is to know of the requests in ``wires``, each fed at once, and the refusal if there was one."""
+    reader, taker = _reader(**limits)
+    refusal = []
+    try:
+        for wire in wires:
+            reader.feed(wire, 0.0)
+    except MainstayError as error:
+        refusal = [("refused", error.status, error.code)]
+    unfinished = [_whole_scope(exchange) for exchange in taker.seen if exchange not in taker.whole]
+    return [_whole_scope(exchange) for exchange in taker.whole] + unfinished + refusal
+
+
+def _bytewise(wire: bytes) -> list[bytes]:
+    return [wire[at : at + 1] for at in range(len(wire))]
+
+
+def test_a_head_sent_again_is_read_without_the_parser() -> None:
+    reader, taker = _reader()
+    parser = Parsers(reader)
+    wires = [_post(b"x" * size, b"Z: y") for size in (5, 5, 0, 70_000, 123)]
+    for wire in wires:
+        assert reader.feed(wire, 0.0) == b""
+    assert parser.fed == 1
+    assert [_whole_scope(exchange) for exchange in taker.whole] == _read_whole(_bytewise(b"".join(wires)))
+
+
+def test_a_request_whose_head_is_known_has_its_own_time_and_its_own_copies() -> None:
+    reader, taker = _reader()
+    for now in (1.0, 2.0, 3.0):
+        reader.feed(_post(b"hello"), now)
+        scope = taker.whole[-1].scope
+        assert scope["extensions"]["mainstay"]["started"] == reader.began == now
+        assert scope["headers"] == [(b"host", b"x"), (b"a", b"b"), (b"content-length", b"5"), (b"last", b"a")]
+        assert scope["extensions"]["mainstay"]["headers"] == dict(scope["headers"])
+        scope["headers"].append((b"mine", b"mine"))
+        scope["extensions"]["mainstay"]["headers"][b"mine"] = b"mine"
+        scope["mine"] = "mine"
+
+
+SAME = _post(b"hello")
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        SAME[:-1],
+        SAME[:-5],
+        SAME[:-7],
+        SAME + b"\r\n",
+        SAME + SMUGGLED,
+        b"\r\n" + SAME,
+        SAME.replace(b"Host: x", b"Host: y"),
+        SAME.replace(b"Last: a", b"Last: b"),
+        SAME.replace(b"Last: a", b"Las: ab"),
+        SAME.replace(b"Last: a", b"Last a:"),
+        SAME.replace(b"Last: a\r\n\r\n", b"Last: a\r\nB: "),
+        SAME.replace(b"\r\nLast: a", b"\r\n\r\nast: a"),
+        SAME.replace(b"POST", b"PUT "),
+        SAME.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        SAME.replace(b"\r\n", b"\n"),
+        _post(b"hello", b"Z: y"),
+        _post(b"hello", b"Transfer-Encoding: chunked"),
+        _post(b"hello", b"Content-Length: 5"),
+        _post(b"hello", b"Connection: close"),
+        _post(b"hello", b"Expect: 100-continue"),
+        _post(b"hello", name=b"content-length:"),
+        *[
+            _post(b"hello" + SMUGGLED, length=length)
+            for length in (
+                *(b"", b" ", b"5", b"05", b"005", b"+5", b"-5", b"5 ", b"5\t", b" 5", b"5;", b"5, 5", b"0x5", b"5.0"),
+                *(b"5_0", b"\xb2", b"1e1", b"5\r\nTransfer-Encoding: chunked", b"5\r\nContent-Length: 9", b"5\r\n b"),
+                *(b"0000000000000000000000005", b"99999999999999999999", b"5\rX: y", b"5\nX: y", b"5\0", b"4", b"0"),
+            )
+        ],
+    ],
+)
+def test_what_is_not_quite_the_known_head_is_read_as_by_the_parser_alone(second: bytes) -> None:
+    for wires in ([SAME, second], [SAME, SAME, second], [second, SAME], [SAME, second, SAME]):
+        assert _read_whole(wires) == _read_whole(_bytewise(b"".join(wires)))
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        _post(b"hello", b"Expect: 100-continue"),
+        _post(b"hello", b"Connection: Upgrade", b"Upgrade: h2c"),
+        _post(b"hello", b"Connection: close"),
+        _post(b"hello").replace(b"HTTP/1.1", b"HTTP/1.0"),
+        CHUNKS,
+        GET.lstrip(),
+        b"\r\n" + SAME,
+        SAME + SAME,
+        _post(b"hello", length=b"5 "),
+        _post(b"hello", b"Z: " + b"z" * 5000),
+    ],
+)
+def test_only_one_plain_request_alone_is_remembered(plain: bytes) -> None:
+    reader, _ = _reader()
+    reader.feed(plain, 0.0)
+    assert reader._known is None
+
+
+def test_what_looks_like_a_head_inside_a_head_is_not_remembered() -> None:
+    fake = b"POST /fake: HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"
+    real, refused = _read_whole([b"POST /real HTTP/1.1\r\nHost: x\r\nB: ", fake, fake])
+    assert (real[0]["path"], real[-1]) == ("/real", b"hello")
+    assert refused == ("refused", 400, "invalid_request")
+
+
+def test_what_looks_like_a_head_inside_a_body_is_not_remembered() -> None:
+    wires = [_post(b"", length=b"%d" % (3 * len(SAME))), SAME, SAME, SAME, SAME, SAME]
+    read = _read_whole(wires)
+    assert read == _read_whole(_bytewise(b"".join(wires)))
+    assert len(read) == 3
+
+
+def test_a_body_over_the_limit_is_refused_though_the_head_is_known() -> None:
+    wires = [_post(b"x" * 10), _post(b"x" * 11)]
+    assert _read_whole(wires, max_body=10)[1:] == [("refused", 413, "body_too_large")]
+
+
+BODIES = st.sampled_from([b"", b"x", b"hello", SMUGGLED, SAME, CHUNKS, b"0\r\n\r\n", b"\r\n\r\n", b"y" * 5000])
+LENGTHS = st.sampled_from([b"0", b"1", b"5", b"05", b"5 ", b"", b"9", b"60", b"+5", b"5,5", b"5\r\nX: y", b"4999"])
+EXTRAS = st.sampled_from([b"Z: y", b"Z: z", b"Connection: keep-alive", b"Connection: close", b"Expect: 100-continue"])
+POSTS = st.builds(
+    lambda body, honest, length, lines: _post(body, *lines, length=None if honest else length),
+    BODIES,
+    st.sampled_from([True, True, True, False]),
+    LENGTHS,
+    st.lists(EXTRAS, max_size=1),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(POSTS | st.sampled_from(GOOD), st.integers(1, 3)), min_size=1, max_size=4), st.data())
+def test_requests_read_the_same_with_and_without_remembering(
+    requests: list[tuple[bytes, int]], data: st.DataObject
+) -> None:
+    sent = [wire for wire, times in requests for _ in range(times)]
+    wire = b"".join(sent)
+    # Most reads bring one request; a few are cut elsewhere, or bring several.
+    edges = {0, len(wire), *itertools.accumulate(map(len, sent))}
+    edges |= set(data.draw(st.lists(st.integers(0, len(wire)), max_size=3)))
+    edges -= set(data.draw(st.lists(st.sampled_from(sorted(edges)), max_size=2))) - {0, len(wire)}
+    pieces = [wire[start:end] for start, end in itertools.pairwise(sorted(edges))]
+    assert _read_whole(pieces) == _read_whole(_bytewise(wire))

@@ -156,6 +156,10 @@ def test_a_killed_engine_comes_back_and_the_rest_never_notices(start) -> None:
     assert running.part("house")["pid"] != engine
     assert running.get()["pid"] == worker
     assert running.state("ready")
+    running.process.send_signal(signal.SIGTERM)
+    log = [json.loads(line) for line in running.end()[1].splitlines()]
+    told = [(line["event"], line["child"]) for line in log if line["event"] in ("child_died", "child_up")]
+    assert told == [("child_died", "house"), ("child_up", "house")]
 
 
 def test_an_engine_without_a_sign_of_life_is_replaced(start) -> None:
@@ -246,12 +250,17 @@ def test_an_edit_reaches_every_worker_and_the_ones_that_start_later(start) -> No
 
 def test_a_refused_edit_changes_nothing_and_is_told(start) -> None:
     running = start()
-    running.edit(payload="second", refuse="line 3: no such wheel")
-    eventually(lambda: running.state("config_error") == "line 3: no such wheel")
+    why = "line 3: no such wheel\nline 4: no such spoke"
+    running.edit(payload="second", refuse=why)
+    eventually(lambda: running.state("config_error") == why)
     assert running.get()["payload"] == "first"
     running.edit(refuse=None)
     eventually(lambda: running.get()["payload"] == "second")
     eventually(lambda: running.state("config_error") == "")
+    running.process.send_signal(signal.SIGTERM)
+    log = [json.loads(line) for line in running.end()[1].splitlines()]
+    (refused,) = (line for line in log if line["event"] == "config_refused")
+    assert refused["problems"] == why.splitlines()
 
 
 def test_a_changed_engine_runs_before_callers_move_and_the_old_one_goes_after(start) -> None:

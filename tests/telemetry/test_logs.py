@@ -68,3 +68,36 @@ def test_what_the_event_loop_and_libraries_log_leaves_by_the_same_way() -> None:
     ]
     assert "abcdefghijklmnop" not in done.stderr
     assert "ValueError" in lines[1]["exception"]
+
+
+def test_each_problem_is_a_line_that_people_can_read_and_an_item_that_machines_can() -> None:
+    code = (
+        "import sys; from mainstay.telemetry.logs import configure_logs; import structlog\n"
+        "configure_logs(sys.argv[1], 'info', worker=3)\n"
+        "problems = ['a.yaml:1: it\\'s \"wrong\"; use b', 'a.yaml:7: holds ms-abcdefghijklmnop']\n"
+        "structlog.get_logger().error('config_refused', problems=problems, hint='put it right')\n"
+    )
+
+    def said(form: str) -> list[str]:
+        done = subprocess.run([sys.executable, "-c", code, form], capture_output=True, text=True, check=True)
+        assert "abcdefghijklmnop" not in done.stderr
+        return done.stderr.splitlines()
+
+    head, *below = said("pretty")
+    assert "config_refused" in head
+    assert "put it right" in head
+    assert "problems" not in head
+    assert below == ['    a.yaml:1: it\'s "wrong"; use b', "    a.yaml:7: holds [redacted]"]
+    (line,) = said("json")
+    assert json.loads(line)["problems"] == [text.strip() for text in below]
+
+
+@pytest.mark.parametrize(("level", "heard"), [("debug", ["info", "warning"]), ("info", ["warning"]), ("error", [])])
+def test_libraries_are_heard_from_warnings_up_unless_all_is_wanted(level: str, heard: list[str]) -> None:
+    code = (
+        "import sys; from mainstay.telemetry.logs import configure_logs; import logging\n"
+        "configure_logs('json', sys.argv[1])\n"
+        "logging.getLogger('lib').info('by the way'); logging.getLogger('lib').warning('mind this')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, level], capture_output=True, text=True, check=True)
+    assert [json.loads(line)["level"] for line in done.stderr.splitlines()] == heard

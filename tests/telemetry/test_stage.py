@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mainstay.core.answer import Answer, Whole
+from mainstay.core.answer import Answer, Frames, Whole
 from mainstay.core.call import Call, Caller
 from mainstay.core.clock import monotonic
 from mainstay.core.errors import (
@@ -28,11 +28,12 @@ from mainstay.core.record import Attempt, Record
 from mainstay.core.target import Target
 from mainstay.core.timeouts import Timeouts
 from mainstay.core.usage import Usage
+from mainstay.providers.openai import read_ask
 from mainstay.telemetry.metrics import Slab, exposition
 from mainstay.telemetry.stage import Observe, Observer
 from support.records import make_record
 
-NO_ASK: Any = None
+ASK = read_ask(b'{"model":"r","messages":[{"role":"user","content":"say something"}]}')
 TARGET = Target("small", "house", "llamacpp", "small-upstream")
 
 
@@ -196,7 +197,7 @@ class Steps:
 def observe(answer: Answer | MainstayError, **fields: Any) -> tuple[Call, Answer]:
     record = Record.opened("chat", "POST", "/v1/chat/completions")
     record.attempts.append(Attempt("small", "house", "first"))
-    call = Call(NO_ASK, record, Caller("k"), "r", (), monotonic(), monotonic() + 9, Timeouts(), **fields)
+    call = Call(ASK, record, Caller("k"), "r", (), monotonic(), monotonic() + 9, Timeouts(), **fields)
 
     async def onward(_: Call) -> Answer:
         if isinstance(answer, MainstayError):
@@ -247,6 +248,41 @@ def test_what_came_before_a_break_stays_in_the_record() -> None:
     with pytest.raises(UpstreamInterrupted):
         take(answer)
     assert (call.record.served, call.record.finish, call.record.attempts[0].events) == ("served-1", "", 1)
+    # Nobody said what it took, and it was used.
+    assert call.record.usage == Usage(8, 1, estimated=True)
+
+
+def test_an_upstream_that_does_not_say_what_an_answer_took_is_estimated_for() -> None:
+    said = Usage(3, 4)
+    stop = Finished(FinishReason.STOP)
+    for steps, usage in (
+        (Steps([Frame((TextDelta("12345"), stop))]), Usage(8, 2, estimated=True)),
+        (Steps([Frame((TextDelta("12345"), stop)), Frame((Metered(said),))]), said),
+    ):
+        call, answer = observe(Answer(TARGET, frames=steps))
+        frames = take(answer)
+        assert [
+            event for batch in frames for frame in batch for event in frame.events if isinstance(event, Metered)
+        ] == [Metered(usage)]
+        assert call.record.usage == usage
+    events = (TextDelta("12345"), stop)
+    whole = Whole(b"", Dialect.OPENAI, "1", "m", (FinishReason.STOP,), None, lambda _: events)
+    call, answer = observe(Answer(TARGET, whole=whole))
+    assert answer.whole is not None
+    assert answer.whole.events == (*events, Metered(Usage(8, 2, estimated=True)))
+    assert call.record.usage == Usage(8, 2, estimated=True)
+
+
+def test_an_answer_left_early_was_used_as_far_as_it_was_handed_on() -> None:
+    call, answer = observe(Answer(TARGET, frames=Steps([Frame((TextDelta("12345"),))], [Frame((TextDelta("67890"),))])))
+    assert answer.frames is not None
+
+    async def leave(frames: Frames) -> None:
+        await frames.__anext__()
+        await frames.aclose()
+
+    asyncio.run(leave(answer.frames))
+    assert call.record.usage == Usage(8, 2, estimated=True)
 
 
 def test_leaving_reaches_the_upstream() -> None:

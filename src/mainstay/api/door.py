@@ -6,6 +6,7 @@ Knows ASGI and records; knows no dialect but by its endpoint.
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import lru_cache
+from math import ceil
 from typing import Any
 
 from mainstay.core.clock import monotonic, since_ms, wall_ms
@@ -22,7 +23,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/@+=-]{1,128}")
 _UPWARD = (b"openai-", b"anthropic-", b"x-stainless-", b"idempotency-key")
 #: Who pays upstream is the operator's to say.
-_OPERATORS = frozenset((b"openai-organization", b"openai-project"))
+_OPERATORS = frozenset((b"openai-organization", b"openai-project", b"anthropic-workspace-id"))
 _MAX_HOPS = 4
 
 
@@ -137,7 +138,7 @@ class Request:
     def reasons(self, error: MainstayError | None = None) -> bytes:
         """Return the header lines that say how an answer came about; every answer carries them, error or not."""
         record = self.record
-        waited = record.waited_ms
+        waited = record.waited_ms + record.queued_ms
         for attempt in record.attempts:
             waited += attempt.total_ms or attempt.first_ms or 0.0
         lines = b"x-request-id: %b\r\n%bx-mainstay-attempts: %d\r\nx-mainstay-overhead-ms: %.3f\r\n" % (
@@ -146,8 +147,14 @@ class Request:
             len(record.attempts),
             max(0.0, (monotonic() - self.started) * 1000 - waited),
         )
+        if record.dialect == "anthropic":
+            # Where that vendor's SDK looks for it.
+            lines += b"request-id: %b\r\n" % self.id_header
         if error is not None and error.status in (429, 503):
-            lines += b"retry-after: %d\r\n" % max(1, round(error.retry_after or 1))
+            lines += b"retry-after: %d\r\n" % max(1, ceil(error.retry_after or 1))
+        if record.attempts and error is not None and error.status not in (429, 503):
+            # Mainstay has tried what made sense; a client that tries again multiplies the load.
+            lines += b"x-should-retry: false\r\n"
         return lines
 
     async def open_stream(self, extra: Sequence[tuple[bytes, bytes]]) -> None:
@@ -175,6 +182,8 @@ class Request:
 def presented_key(headers: MutableMapping[bytes, bytes]) -> bytes:
     """Return the key from ``Authorization: Bearer`` or ``x-api-key``, or b"" when there is none.
 
+    Clients of Anthropic's wire may send both, one of them meant for somebody else: then the one of our form counts.
+
     Raises:
         Unauthenticated: there is an Authorization header of another scheme and no ``x-api-key``.
     """
@@ -182,8 +191,10 @@ def presented_key(headers: MutableMapping[bytes, bytes]) -> bytes:
     if authorization is not None:
         scheme, _, key = authorization.partition(b" ")
         if scheme.lower() == b"bearer":
-            return key.strip()
-        if b"x-api-key" not in headers:
+            key = key.strip()
+            if key.startswith(b"ms-") or b"x-api-key" not in headers:
+                return key
+        elif b"x-api-key" not in headers:
             raise Unauthenticated("Send the key as 'Authorization: Bearer ms-…' or 'x-api-key: ms-…'.")
     return headers.get(b"x-api-key", b"").strip()
 

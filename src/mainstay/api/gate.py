@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 import msgspec
 
-from mainstay.core.call import Caller
+from mainstay.core.call import Caller, Priority
 from mainstay.core.errors import Forbidden, ModelNotFound
 from mainstay.core.ports import KeyRing
 from mainstay.core.stage import Onward
 from mainstay.core.timeouts import Timeouts
+from mainstay.routing.priority import clamp
 
 __all__ = ["Gate", "Served"]
 
@@ -34,6 +35,18 @@ class Gate(msgspec.Struct, frozen=True):
     config_hash: str
     #: Seconds since 1970 at which this generation was loaded; the ``created`` of its models.
     created: int
+    #: The highest priority by name of key or team.
+    classes: Mapping[str, str] = {}
+
+    def priority(self, asked: bytes | None, caller: Caller) -> Priority:
+        """Return how much a call matters: what it asks for, held to what its caller may use.
+
+        Raises:
+            InvalidRequest: there is no such class.
+        """
+        if asked is None and not self.classes:
+            return Priority.STANDARD
+        return clamp(asked.decode("latin-1") if asked is not None else None, caller, self.classes)
 
     def find(self, name: str, caller: Caller) -> Served:
         """Return what ``name`` serves to ``caller``.

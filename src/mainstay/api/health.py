@@ -14,11 +14,18 @@ class HealthEndpoints:
 
     Args:
         parts: returns the state of each part by name: ``up`` or what is wrong with it.
+        models: returns how each model's upstream is by this worker's experience: ``up``, or what keeps calls from it.
         metrics: returns the metrics page of all workers together.
     """
 
-    def __init__(self, parts: Callable[[], Mapping[str, str]], metrics: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        parts: Callable[[], Mapping[str, str]],
+        models: Callable[[], Mapping[str, str]],
+        metrics: Callable[[], bytes],
+    ) -> None:
         self._parts = parts
+        self._models = models
         self._metrics = metrics
 
     async def live(self, request: Request) -> None:
@@ -26,10 +33,15 @@ class HealthEndpoints:
         await request.respond(200, b'{"status":"alive"}')
 
     async def ready(self, request: Request) -> None:
-        """``GET /health/ready``: 200 when every part is up, else 503 with the failing parts named."""
+        """``GET /health/ready``: 200 when every part is up, else 503 with the failing parts named.
+
+        A model whose upstream fails is named too, and makes nothing unready: the gateway is what answers for it.
+        """
         parts = self._parts()
         ready = all(state == "up" for state in parts.values())
-        body = msgspec.json.encode({"status": "ready" if ready else "not_ready", "parts": parts})
+        body = msgspec.json.encode(
+            {"status": "ready" if ready else "not_ready", "parts": parts, "models": self._models()}
+        )
         await request.respond(200 if ready else 503, body, extra=() if ready else ((b"retry-after", b"1"),))
 
     async def metrics(self, request: Request) -> None:

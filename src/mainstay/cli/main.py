@@ -9,6 +9,7 @@ from mainstay import __version__
 from mainstay.cli import config, keys, models, records
 from mainstay.cli.chat import chat
 from mainstay.cli.check import check
+from mainstay.cli.drill import drill
 from mainstay.cli.serve import serve
 from mainstay.cli.up import up
 from mainstay.core.errors import SetupError
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(serve)
 app.command()(check)
+app.command()(drill)
 app.command()(chat)
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")

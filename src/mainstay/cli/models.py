@@ -1,6 +1,7 @@
 """``mainstay models``: what callers can ask for, what stands behind it and how it is; and fetching bundled models."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,10 +15,15 @@ from mainstay.core.errors import ConfigError, StartError
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.engines.files import BUNDLED, find_model, pull
 from mainstay.runtime.state import is_running, read_state
+from mainstay.telemetry.metrics import exposition
 
 __all__ = ["app", "pull_shown"]
 
 app = typer.Typer(rich_markup_mode=None)
+_GAUGE = re.compile(
+    r"mainstay_(?P<name>breaker_state|upstream_throttled_seconds)"
+    r'\{worker="\d+",model="(?P<model>[^"]+)"\} (?P<value>\S+)'
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -86,6 +92,7 @@ def _report(loaded: Loaded) -> dict[str, Any]:
     config = loaded.config
     running = is_running(loaded.home / "run")
     parts = (read_state(loaded.home / "run") or {}).get("parts", {}) if running else {}
+    shut = _shut(loaded.home / "run" / "metrics") if running else {}
     return {
         "running": running,
         "routes": [
@@ -97,12 +104,25 @@ def _report(loaded: Loaded) -> dict[str, Any]:
             }
             for name, route in config.routes.items()
         ],
-        "models": [_model(name, config, loaded, parts) for name in config.models],
+        "models": [_model(name, config, loaded, parts, shut) for name in config.models],
         "bundled": [{"name": name, "here": _why_not(name, loaded) == ""} for name in BUNDLED],
     }
 
 
-def _model(name: str, config: Config, loaded: Loaded, parts: dict[str, Any]) -> dict[str, str]:
+def _shut(metrics: Path) -> dict[str, str]:
+    """Return why calls are kept from a model, for those of which any worker of the running gateway says so."""
+    shut: dict[str, str] = {}
+    for line in exposition(metrics).decode().splitlines():
+        found = _GAUGE.fullmatch(line)
+        if found is None or float(found["value"]) == 0:
+            continue
+        breaker = "is being probed" if float(found["value"]) == 1 else "keeps failing and is left alone for a while"
+        limited = f"limits the rate for another {float(found['value']):.0f} s"
+        shut[found["model"]] = breaker if found["name"] == "breaker_state" else limited
+    return shut
+
+
+def _model(name: str, config: Config, loaded: Loaded, parts: dict[str, Any], shut: dict[str, str]) -> dict[str, str]:
     model = config.models[name]
     provider = config.providers[model.provider]
     state, reason = "not asked", ""
@@ -111,6 +131,8 @@ def _model(name: str, config: Config, loaded: Loaded, parts: dict[str, Any]) -> 
         state = "missing" if reason else "stopped"
         if model.provider in parts:
             state, reason = parts[model.provider]["state"], parts[model.provider]["reason"]
+    if name in shut:
+        state, reason = "shut", shut[name]
     return {
         "name": name,
         "provider": model.provider,

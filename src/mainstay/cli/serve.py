@@ -14,6 +14,7 @@ from mainstay.cli.options import ConfigOption, Port, find_config
 from mainstay.config import Loaded, Watcher, load_config, may_listen
 from mainstay.core.errors import ConfigError
 from mainstay.runtime.supervisor import Plan, Ready, Service, supervise
+from mainstay.store.files import private_dir
 from mainstay.telemetry.logs import configure_logs
 
 __all__ = ["Overrides", "run", "serve"]
@@ -82,10 +83,11 @@ def run(path: Path, overrides: Overrides, ready: Callable[[Ready], None]) -> int
     from mainstay import app
 
     loaded = overrides.apply(load_config(path, os.environ))
+    private_dir(loaded.home)
     log = loaded.config.telemetry.log
     configure_logs(log.format, log.level, worker="supervisor")
-    for warning in loaded.warnings:
-        _log.warning("config_warning", warning=str(warning))
+    if loaded.warnings:
+        _log.warning("config_warning", problems=[str(warning) for warning in loaded.warnings])
     secret = secrets.token_bytes(32)
     watcher = Watcher(path, os.environ, loaded)
 

@@ -24,6 +24,7 @@ from mainstay.engines.config import LlamaCppConfig
 from mainstay.engines.files import BUNDLED, find_model
 from mainstay.runtime.state import write_private
 from mainstay.runtime.supervisor import Ready
+from mainstay.store.files import private_dir
 
 __all__ = ["first_key_path", "up"]
 
@@ -47,6 +48,8 @@ def up(
     """
     path = _config(config)
     loaded = load_config(path, os.environ)
+    # First of all, so that whoever needs it later finds it, and serve and up say the same where it cannot be.
+    private_dir(loaded.home)
     _fetch_models(loaded)
     key = _apart(lambda: _first_key(loaded)) if loaded.config.identity.required else ""
 

@@ -77,6 +77,9 @@ def _models_of(place: Place, route: Any) -> Iterator[tuple[Place, str]]:
     for i, model in enumerate(fallback if isinstance(fallback, list) else ()):
         if isinstance(model, str):
             yield (*place, "fallback", i), model
+    resort = route.get("last_resort")
+    if isinstance(resort, dict) and isinstance(resort.get("model"), str):
+        yield (*place, "last_resort", "model"), resort["model"]
 
 
 def _known(name: str, place: Place, what: str, table: dict[str, Any], raw: dict[str, Any]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from mainstay.core.config import Name, Section
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.identity.config import IdentityConfig
 from mainstay.providers.config import AnthropicConfig, EchoConfig, ModelConfig, OpenAIConfig
-from mainstay.routing.config import RouteConfig
+from mainstay.routing.config import OverloadConfig, RouteConfig
 from mainstay.runtime.config import ServerConfig
 from mainstay.store.config import StoreConfig
 from mainstay.telemetry.config import TelemetryConfig
@@ -36,6 +36,9 @@ class Config(Section):
 
     identity: IdentityConfig = Field(default_factory=IdentityConfig)
     """Whether callers need a key."""
+
+    overload: OverloadConfig = Field(default_factory=OverloadConfig)
+    """Who waits and who is refused when more calls come than a model has room for."""
 
     telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig)
     """What is logged, and how."""

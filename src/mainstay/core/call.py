@@ -1,6 +1,7 @@
 """One call on its way down the line."""
 
 from collections.abc import Callable
+from enum import IntEnum
 
 import msgspec
 
@@ -10,7 +11,15 @@ from mainstay.core.record import Attempt, Record
 from mainstay.core.target import Feature, Target
 from mainstay.core.timeouts import Timeouts
 
-__all__ = ["Ask", "Call", "Caller"]
+__all__ = ["Ask", "Call", "Caller", "Priority"]
+
+
+class Priority(IntEnum):
+    """How much a call matters when there is not room for all: the smaller goes first."""
+
+    CRITICAL = 0
+    STANDARD = 1
+    SHEDDABLE = 2
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -36,6 +45,8 @@ class Ask(msgspec.Struct):
     include_usage: bool
     read: Callable[[bytes], Prompt]
     scan: Callable[["Ask"], frozenset[Feature]]
+    #: Only how many tokens the prompt has is asked for, no answer.
+    counting: bool = False
     _prompt: Prompt | None = None
     _features: frozenset[Feature] | None = None
 
@@ -72,5 +83,8 @@ class Call(msgspec.Struct, frozen=True):
     timeouts: Timeouts
     #: The caller's own id for a chain of gateways: how many Mainstays this request has passed.
     hops: int = 0
+    priority: Priority = Priority.STANDARD
+    #: Ask the upstream for a stream also for a caller who wants the answer whole: only then is silence noticed in time.
+    paced: bool = False
     target: Target | None = None
     attempt: Attempt | None = None

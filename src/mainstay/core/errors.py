@@ -83,6 +83,7 @@ class MainstayError(Exception):
         status: overrides the class's HTTP status.
         retry_after: seconds after which asking again makes sense; rendered on 429 and 503.
         extra: fields added to the rendered error object (an upstream's own details).
+        should_retry: what the upstream itself says about asking again (``x-should-retry``); None when it says nothing.
     """
 
     status: int = 500
@@ -100,12 +101,14 @@ class MainstayError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         extra: dict[str, object] | None = None,
+        should_retry: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.retry_after = retry_after
         self.extra = extra
+        self.should_retry = should_retry
         if code is not None:
             self.code = code
         if status is not None:

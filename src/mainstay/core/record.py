@@ -22,9 +22,9 @@ class Attempt(msgspec.Struct, omit_defaults=True):
 
     target: str = ""
     provider: str = ""
-    #: Why it was made: ``first``, ``retry``, ``fallback`` or ``hedge``.
+    #: Why it was made: ``first``, ``retry``, ``fallback``, ``hedge`` or ``last_resort``.
     cause: str = "first"
-    #: ``ok`` or the code of the error that ended it.
+    #: ``ok``, the code of the error that ended it, ``caller_gone``, or ``outrun`` by its hedge.
     outcome: str = ""
     status: int = 0
     #: Milliseconds from the record's start to this attempt's.
@@ -89,6 +89,8 @@ class Record(msgspec.Struct, omit_defaults=True):
     total_ms: float = 0.0
     #: Waiting for the caller to send its body.
     waited_ms: float = 0.0
+    #: Waiting for room at an upstream, for a retry's turn, or for an identical call's answer.
+    queued_ms: float = 0.0
     #: Our own part of ``total_ms``: everything but waiting for an upstream or a slow caller.
     overhead_ms: float = 0.0
     #: Exact cost as a decimal string of US dollars; None until prices are known.

@@ -21,6 +21,7 @@ class Feature(StrEnum):
     PENALTIES = "penalties"
     JSON = "json"  # response_format json_object
     SCHEMA = "schema"  # response_format json_schema
+    THINKING = "thinking"  # reasoning within a budget of tokens
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -39,3 +40,7 @@ class Target(msgspec.Struct, frozen=True):
     lacks: frozenset[Feature] = frozenset()
     #: Tokens the model may write when the caller sets no limit and the wire demands one.
     max_output: int = 4096
+    #: Tokens that prompt and answer may fill together; 0 when it is not known.
+    window: int = 0
+    #: US dollars per million tokens in and out, for choosing only; None when they are not known.
+    prices: tuple[float, float] | None = None

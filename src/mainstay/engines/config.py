@@ -39,7 +39,10 @@ _Threads = Annotated[
 
 
 class LlamaCppConfig(Section):
-    """A model that runs here, on llama.cpp, in a process of its own that is watched and restarted."""
+    """A model that runs here, on llama.cpp, in a process of its own that is watched and restarted.
+
+    An answer whose caller sets no limit ends after 1024 tokens, or after the model's ``max_output`` if that is less.
+    """
 
     kind: Literal["llamacpp"] = "llamacpp"
     """Selects this kind of provider."""

@@ -29,8 +29,8 @@ from mainstay.runtime.state import make_private
 __all__ = ["LACKS", "LlamaCpp"]
 
 #: What no model can do here. Measured over HTTP: media without a projector end in a 500, and the usage of an answer
-#: with ``n`` above 1 counts one choice only.
-LACKS = frozenset({Feature.IMAGES, Feature.AUDIO, Feature.DOCUMENTS, Feature.CHOICES})
+#: with ``n`` above 1 counts one choice only. A budget for thinking would be passed over in silence.
+LACKS = frozenset({Feature.IMAGES, Feature.AUDIO, Feature.DOCUMENTS, Feature.CHOICES, Feature.THINKING})
 #: A Unix socket's path has 108 bytes on Linux and 104 elsewhere, its end marker included.
 _PATH_LIMIT = 103
 

@@ -159,3 +159,11 @@ class ModelConfig(Section):
 
     max_output: int = Field(default=4096, ge=1, le=10_000_000)
     """Tokens the model may write when the caller sets no limit and the wire demands one."""
+
+    concurrency: Literal["auto", "off"] | Annotated[int, Field(ge=1, le=100_000)] = "auto"
+    """Calls that one worker may have at the model at the same time; more wait (see ``overload``). ``auto`` finds it by
+    the upstream's refusals and latency; a local model takes as many as its engine answers ``parallel``."""
+
+    context_window: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    """Tokens that prompt and answer may fill together. Where it is given, a prompt that surely does not fit goes to a
+    model that can take it, and so does one that an upstream found too long."""

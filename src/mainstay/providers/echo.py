@@ -27,6 +27,7 @@ LACKS = frozenset(
         Feature.AUDIO,
         Feature.IMAGES,
         Feature.DOCUMENTS,
+        Feature.THINKING,
     }
 )
 #: As many choices as OpenAI's models give: what a small request may cost is bounded.

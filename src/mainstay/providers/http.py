@@ -35,7 +35,7 @@ from mainstay.core.fold import fold
 from mainstay.core.ports import Incoming, Origin, Outgoing, Transport
 from mainstay.core.record import Attempt
 from mainstay.core.sse import SseDecoder, SseEvent
-from mainstay.core.target import Target
+from mainstay.core.target import Feature, Target
 from mainstay.providers.port import Codec, StreamReader
 
 __all__ = ["Endpoint", "HttpProvider"]
@@ -57,6 +57,11 @@ _PLAIN = frozenset((b"content-type", b"user-agent"))
 _WHOLE = (b"application/json", b"text/html")
 #: An event of one of these kinds commits the answer to this attempt.
 _COMMITS = (TextDelta, ToolStarted, ToolDelta, ThinkingDelta, RefusalDelta, Finished)
+
+#: Where a lost event would be a lost meaning: arguments and structured answers.
+_STRICT = frozenset({Feature.TOOLS, Feature.JSON, Feature.SCHEMA})
+#: How many times the idle limit an upstream may send nothing but keep-alives.
+_PATIENCE = 3.0
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -97,12 +102,14 @@ class HttpProvider:
         endpoint = self._endpoint
         origin = endpoint.origin
         attempt.address, attempt.port = origin.host, origin.port
-        stream = call.ask.stream or endpoint.local
+        stream = call.ask.stream or endpoint.local or (call.paced and b'"audio"' not in call.ask.raw)
         path, body = self._codec.request(call.ask, target, stream=stream)
         timeouts = call.timeouts
         left = call.deadline - started
-        if left < timeouts.total:
-            timeouts = msgspec.structs.replace(timeouts, total=left)
+        # A stream's headers come at once; who is silent there has not begun either.
+        head = min(timeouts.headers, timeouts.first_token) if stream else timeouts.headers
+        if left < timeouts.total or head < timeouts.headers:
+            timeouts = msgspec.structs.replace(timeouts, total=min(left, timeouts.total), headers=head)
         incoming: Incoming | None = None
         try:
             request = Outgoing(b"POST", endpoint.prefix + path, self._headers(call), body)
@@ -159,7 +166,7 @@ class HttpProvider:
         # Some servers stream always, some never, and some stream without saying so.
         unsaid = stream and incoming.status == 200 and not kind.startswith(_WHOLE)
         if kind.startswith(b"text/event-stream") or unsaid:
-            frames = _UpstreamFrames(self._codec.reader(), incoming, attempt, started)
+            frames = _UpstreamFrames(self._codec.reader(), incoming, attempt, started, call)
             await frames.open(call.timeouts.first_token, call.deadline)
             if call.ask.stream:
                 return Answer(target, kept, frames=frames)
@@ -200,6 +207,10 @@ def _scan_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, tuple[
     return kind, tuple(kept)
 
 
+def _commits(frames: Sequence[Frame]) -> bool:
+    return any(isinstance(event, _COMMITS) for frame in frames for event in frame.events)
+
+
 async def _collect(frames: "_UpstreamFrames") -> Whole:
     events: list[Event] = []
     try:
@@ -214,9 +225,26 @@ async def _collect(frames: "_UpstreamFrames") -> Whole:
 class _UpstreamFrames:
     """The frames of one streamed answer, as they arrive."""
 
-    __slots__ = ("_alive", "_attempt", "_broken", "_ended", "_held", "_incoming", "_reader", "_sse", "_started")
+    __slots__ = (
+        "_alive",
+        "_attempt",
+        "_broken",
+        "_call",
+        "_ended",
+        "_held",
+        "_incoming",
+        "_quiet_since",
+        "_reader",
+        "_skipped",
+        "_sse",
+        "_started",
+    )
 
-    def __init__(self, reader: StreamReader, incoming: Incoming, attempt: Attempt, started: float) -> None:
+    def __init__(self, reader: StreamReader, incoming: Incoming, attempt: Attempt, started: float, call: Call) -> None:
+        self._call = call
+        #: Since when only keep-alives have come; 0 while the answer goes on.
+        self._quiet_since = 0.0
+        self._skipped = False
         self._reader = reader
         self._incoming = incoming
         self._attempt = attempt
@@ -235,7 +263,7 @@ class _UpstreamFrames:
                 while not self._ended:
                     batch = await self._more()
                     self._held.extend(batch)
-                    if any(isinstance(event, _COMMITS) for frame in batch for event in frame.events):
+                    if _commits(batch):
                         break
         except TimeoutError as error:
             name = "first_token" if due < deadline else "total"
@@ -255,6 +283,10 @@ class _UpstreamFrames:
             while not (batch := await self._more()):
                 if self._ended:
                     raise StopAsyncIteration
+            if batch[-1].events:
+                self._quiet_since = 0.0
+            else:
+                self._check_progress()
             return batch
         except MainstayError as error:
             self._close(error.code)
@@ -262,6 +294,14 @@ class _UpstreamFrames:
 
     async def aclose(self) -> None:
         self._close("caller_gone")
+
+    def _check_progress(self) -> None:
+        """Keep-alives show life, not progress: they are borne longer than silence, and not for ever."""
+        now = monotonic()
+        if not self._quiet_since:
+            self._quiet_since = now
+        elif now - self._quiet_since > _PATIENCE * self._call.timeouts.idle:
+            raise UpstreamTimeout("The upstream sent only keep-alives beyond its idle limit; try again.")
 
     async def _more(self) -> list[Frame]:
         if self._broken is not None:
@@ -293,9 +333,22 @@ class _UpstreamFrames:
     def _read(self, events: list[SseEvent], frames: list[Frame]) -> None:
         feed = self._reader.feed
         for event in events:
-            frame = feed(event)
+            try:
+                frame = feed(event)
+            except UpstreamBroken:
+                if not self._may_skip(frames):
+                    raise
+                self._skipped = True
+                self._attempt.detail = "skipped one unreadable event"
+                continue
             if frame is not None:
                 frames.append(frame)
+
+    def _may_skip(self, frames: Sequence[Frame]) -> bool:
+        """Whether one unreadable event may be left out: once, within plain text, after the answer has begun."""
+        if self._skipped or self._call.ask.features & _STRICT:
+            return False
+        return self._attempt.first_ms is not None or _commits(self._held) or _commits(frames)
 
     def _close(self, outcome: str) -> None:
         attempt = self._attempt

@@ -43,6 +43,15 @@ _STATUS_LINES = {status.value: b"HTTP/1.1 %d %b" % (status, status.phrase.encode
 _OWNED = frozenset((b"connection", b"content-length", b"date", b"keep-alive", b"transfer-encoding"))
 #: Statuses whose responses have no body, whatever the headers say.
 BODILESS = frozenset((204, 304))
+#: What every answer says of how it came about, when there was no route yet.
+_NOTHING_SERVED = (
+    (b"x-mainstay-route", b""),
+    (b"x-mainstay-model", b""),
+    (b"x-mainstay-provider", b""),
+    (b"x-mainstay-cache", b"off"),
+    (b"x-mainstay-cost-usd", b"unknown"),
+    (b"x-mainstay-attempts", b"0"),
+)
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/@+=-]{1,128}")
 
 
@@ -216,9 +225,14 @@ def _length(value: bytes) -> int:
     return int(value)
 
 
-def refusal(status: int, shown_id: str, body: bytes, *, head_only: bool, date: bytes) -> bytes:
-    """Return a whole response with a JSON ``body`` that ends its connection."""
-    headers = [(b"content-type", b"application/json"), (b"x-request-id", shown_id.encode())]
+def refusal(status: int, shown_id: str, body: bytes, *, spent: float, head_only: bool, date: bytes) -> bytes:
+    """Return a whole response with a JSON ``body`` that ends its connection; ``spent`` are the seconds it took us."""
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"x-request-id", shown_id.encode()),
+        *_NOTHING_SERVED,
+        (b"x-mainstay-overhead-ms", b"%.3f" % (spent * 1000)),
+    ]
     whole = len(body)
     head, _, _ = response_head(status, headers, whole=whole, head_only=head_only, http10=False, keep=False, date=date)
     return head if head_only else head + body

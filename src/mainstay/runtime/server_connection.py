@@ -14,7 +14,7 @@ from typing import cast
 from mainstay.core.clock import monotonic
 from mainstay.core.errors import MainstayError, RequestTimeout
 from mainstay.runtime.http1 import TO_CLOSE, Progress, refusal, request_id
-from mainstay.runtime.server_exchange import Exchange, Site
+from mainstay.runtime.server_exchange import Exchange, Runner, Site
 from mainstay.runtime.server_reader import Address, RequestReader
 
 __all__ = ["Connection"]
@@ -44,6 +44,7 @@ class Connection(asyncio.Protocol):
         self._current: Exchange | None = None
         self._fresh = False
         self._queue: list[Exchange] = []
+        self._runner = Runner(site)
         self._held: list[bytes] = []
         self._held_size = 0
         #: What to refuse, and which exchange if its head was good, once all requests before it are answered.
@@ -119,6 +120,7 @@ class Connection(asyncio.Protocol):
             self._can_write.set()
         if self._current is not None:
             self._current.vanish("the client left")
+        self._runner.end()
 
     # Requests in.
 
@@ -136,7 +138,7 @@ class Connection(asyncio.Protocol):
         if self._fresh:
             self._fresh = False
             if self._current is not None:
-                self._current.begin()
+                self._runner.begin(self._current)
         elif self._broken is not None and self._current is None:
             self._answer_broken()
         self._rearm()
@@ -174,7 +176,7 @@ class Connection(asyncio.Protocol):
         if self._queue:
             self._current = self._queue.pop(0)
             self._current.body_clock = self._now
-            self._current.begin()
+            self._runner.begin(self._current)
         if self._held and not self.busy():
             data = b"".join(self._held)
             self._held.clear()
@@ -245,8 +247,8 @@ class Connection(asyncio.Protocol):
         self._refuse(error, request_id(fields), exchange.scope["method"] == "HEAD")
 
     def _refuse(self, error: MainstayError, shown: str, head_only: bool) -> None:
-        body = self._site.refuse(error)
-        self.write(refusal(error.status, shown, body, head_only=head_only, date=self._site.date))
+        site, spent = self._site, monotonic() - self._now
+        self.write(refusal(error.status, shown, site.refuse(error), spent=spent, head_only=head_only, date=site.date))
         self._linger()
 
     # Responses out: what an exchange asks of its connection.
@@ -387,7 +389,7 @@ class Connection(asyncio.Protocol):
                 self._expired()
 
     def _expired(self) -> None:
-        self._deadline = inf
+        self._deadline, self._now = inf, monotonic()
         if self._lingers_until:
             self._transport.abort()
         elif self._reader.in_head or self._reader.incoming is not None:

@@ -1,16 +1,16 @@
-"""One request and its response, as the ASGI app sees them: ``receive`` and ``send``, and the task that runs the app.
+"""One request and its response, as the ASGI app sees them: ``receive`` and ``send``, and the task that runs apps.
 
 Stands between a connection, which reads and orders requests, and the app. Knows no parser and no timer.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from mainstay.core.errors import Internal, MainstayError
 from mainstay.runtime.http1 import BODILESS, CHUNKED, NO_BODY, Limits, response_head, whole_head
 
-__all__ = ["App", "Exchange", "Link", "OnRefused", "Refuse", "Site"]
+__all__ = ["App", "Exchange", "Link", "OnRefused", "Refuse", "Runner", "Site"]
 
 Message = MutableMapping[str, Any]
 #: An ASGI 3 application.
@@ -66,24 +66,30 @@ class Link(Protocol):
 class Exchange:
     """One request and its response. The connection fills the request side; the app drives the rest."""
 
-    # Defaults live on the class: most exchanges never change most of them, and one is made per request.
-    task: "asyncio.Task[None] | None" = None
-    #: Request: body pieces not yet taken, bytes buffered and received so far, whether it all came.
-    buffered = 0
-    received = 0
-    complete = False
-    expects_continue = False
-    #: When the body began to count as late, in monotonic seconds; moved on while we do not read.
-    body_clock = 0.0
-    _delivered = False
-    _error: MainstayError | None = None
-    _news: asyncio.Event | None = None
-    #: Response: ``framing`` is the number of bytes still owed, or one of http1's framings.
-    framing = NO_BODY
-    head_sent = False
-    done = False
-    gone = False
-    _start: Message | None = None
+    # One is made per request: slots are cheaper than defaults on the class.
+    __slots__ = (
+        "_delivered",
+        "_error",
+        "_link",
+        "_news",
+        "_site",
+        "_start",
+        "body",
+        "body_clock",
+        "buffered",
+        "complete",
+        "done",
+        "expects_continue",
+        "framing",
+        "gone",
+        "head_sent",
+        "http10",
+        "keep",
+        "parts",
+        "received",
+        "scope",
+        "task",
+    )
 
     def __init__(self, link: Link, site: Site, scope: dict[str, Any], body: int, http10: bool, keep: bool) -> None:
         self.scope = scope
@@ -91,9 +97,22 @@ class Exchange:
         self.body = body
         self.http10 = http10
         self.keep = keep
+        #: What runs the app, while it does.
+        self.task: asyncio.Task[None] | None = None
+        #: Request: body pieces not yet taken, bytes buffered and received so far, whether it all came.
         self.parts: list[bytes] = []
+        self.buffered = self.received = 0
+        self.complete = self.expects_continue = self._delivered = False
+        #: When the body began to count as late, in monotonic seconds; moved on while we do not read.
+        self.body_clock = 0.0
+        #: Response: ``framing`` is the number of bytes still owed, or one of http1's framings.
+        self.framing = NO_BODY
+        self.head_sent = self.done = self.gone = False
         self._link = link
         self._site = site
+        self._error: MainstayError | None = None
+        self._news: asyncio.Event | None = None
+        self._start: Message | None = None
 
     # The request, filled by the connection.
 
@@ -131,31 +150,12 @@ class Exchange:
 
     # The app's side.
 
-    def begin(self) -> None:
-        """Start the app."""
-        self._site.running.add(self)
-        self.task = self._site.loop.create_task(self._run())
+    def cut(self) -> None:
+        """The app was cancelled: what it has sent must not look complete."""
+        self._link.break_off(self)
 
-    async def _run(self) -> None:
-        try:
-            await self._site.app(self.scope, self.receive, self.send)
-            if not self.done and not self.gone:
-                raise RuntimeError("the app returned before it completed its response")
-        except asyncio.CancelledError:
-            self._link.break_off(self)
-            raise
-        except MainstayError as error:
-            self._failed(error, error)
-        except Exception as error:  # noqa: BLE001  # the boundary between the app and the wire
-            self._failed(
-                error, Internal("Mainstay failed to answer; try again, and report the request id if it persists.")
-            )
-        finally:
-            self.task = None
-            self._site.running.discard(self)
-            self._site.settled()
-
-    def _failed(self, cause: Exception, shown: MainstayError) -> None:
+    def failed(self, cause: Exception, shown: MainstayError) -> None:
+        """The app raised ``cause``: report it, unless it was raised to be shown, and answer if it is not too late."""
         if cause is not shown and not (self.gone and isinstance(cause, ConnectionError)):
             self._site.fault("the app failed while answering a request", cause)
         if self.gone or self.done:
@@ -205,7 +205,8 @@ class Exchange:
         """
         kind = message["type"]
         if kind == "mainstay.response":
-            await self._respond(message)
+            for step in self._respond(message):
+                await self.send(step)
             return
         if kind == "http.response.start":
             if self._start is not None:
@@ -232,10 +233,11 @@ class Exchange:
         elif not link.writable():
             await link.drained()
 
-    async def _respond(self, message: Message) -> None:
+    def _respond(self, message: Message) -> Sequence[Message]:
         """Our own ``mainstay.response``: header lines, each ended by CRLF and no length among them, and all the body.
 
-        A whole response in one message and one write. HEAD and HTTP/1.0 go the long way round.
+        A whole response in one message and one write. HEAD and HTTP/1.0 go the long way round: the messages to send
+        instead are returned.
         """
         status, lines, body = message["status"], message["lines"], message["body"]
         if self._start is not None or self.done:
@@ -244,9 +246,8 @@ class Exchange:
             raise ConnectionError("the client has left")
         if self.http10 or self.scope["method"] == "HEAD" or status in BODILESS:
             headers = [tuple(line.split(b": ", 1)) for line in lines.split(b"\r\n")[:-1]]
-            await self.send({"type": "http.response.start", "status": status, "headers": headers})
-            await self.send({"type": "http.response.body", "body": body})
-            return
+            start = {"type": "http.response.start", "status": status, "headers": headers}
+            return start, {"type": "http.response.body", "body": body}
         link = self._link
         self.keep = self.keep and link.may_keep(self)
         head = whole_head(status, lines, len(body), keep=self.keep, date=self._site.date)
@@ -261,6 +262,7 @@ class Exchange:
             link.write(head)
             link.write(body)
         link.response_done(self)
+        return ()
 
     def _open(self, start: Message, body: bytes, more: bool) -> bytes:
         head, self.framing, self.keep = response_head(
@@ -291,3 +293,68 @@ class Exchange:
             chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             return chunk if more else chunk + b"0\r\n\r\n"
         return b"" if framing == NO_BODY else body
+
+
+class Runner:
+    """Runs the app for one request of a connection after another, in one task: waking one costs less than making one.
+
+    An app may go on after its response. What comes next is then run by another task, and the first ends with its app.
+    What an app leaves in its context variables, the next request of the connection finds there.
+    """
+
+    __slots__ = ("_next", "_site", "_task", "_waiter")
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        #: The task that runs what comes, what it waits on when it has nothing to do, and what it is woken for.
+        self._task: asyncio.Task[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._next: Exchange | None = None
+
+    def begin(self, exchange: Exchange) -> None:
+        """Start the app for ``exchange``."""
+        self._site.running.add(exchange)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            self._next = exchange
+            waiter.set_result(None)
+        else:
+            self._waiter = None
+            self._task = self._site.loop.create_task(self._run(exchange))
+
+    def end(self) -> None:
+        """Nothing more will come: let the task end once its app has."""
+        self._task = None
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _run(self, exchange: Exchange | None) -> None:
+        site = self._site
+        task = asyncio.current_task()
+        while exchange is not None:
+            exchange.task = task
+            try:
+                # One whose client left before its turn is not begun.
+                if not exchange.gone:
+                    await site.app(exchange.scope, exchange.receive, exchange.send)
+                if not exchange.done and not exchange.gone:
+                    raise RuntimeError("the app returned before it completed its response")
+            except asyncio.CancelledError:
+                exchange.cut()
+                raise
+            except MainstayError as error:
+                exchange.failed(error, error)
+            except Exception as error:  # noqa: BLE001  # the boundary between the app and the wire
+                exchange.failed(
+                    error, Internal("Mainstay failed to answer; try again, and report the request id if it persists.")
+                )
+            finally:
+                exchange.task = None
+                site.running.discard(exchange)
+                site.settled()
+            # Nothing of a request outlives it.
+            exchange = None
+            if self._task is task:
+                self._waiter = site.loop.create_future()
+                await self._waiter
+                exchange, self._next = self._next, None

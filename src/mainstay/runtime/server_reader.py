@@ -1,10 +1,11 @@
 """Bytes of one connection into requests: the parser's callbacks, and the limits on what they may cost.
 
-Stands between httptools and a connection, which orders and runs the exchanges made here. Knows no transport and no
-clock but the time it is given.
+Stands between httptools and a connection, which orders and runs the exchanges made here. A client that asks again
+with the head it sent before is read without the parser. Knows no transport and no clock but the time it is given.
 """
 
-from typing import Any, Protocol
+import re
+from typing import Any, Final, Protocol
 
 import httptools
 
@@ -16,6 +17,13 @@ __all__ = ["Address", "RequestReader", "Taker"]
 
 #: Bytes given to the parser at once outside a body of known length: bounds how many requests one read can queue.
 _PIECE = 4096
+#: Digits of a content length that are worth a look.
+_DIGITS = 12
+#: The line of a head that says how long the body is, in its plainest form.
+_LENGTH: Final = re.compile(rb"\r\n(?i:content-length):[ \t]*([0-9]+)\r\n")
+_ASGI: Final = {"version": "3.0", "spec_version": "2.4"}
+#: Headers that make more of a request than a head and a body of known length.
+_NOT_PLAIN: Final = frozenset((b"transfer-encoding", b"upgrade", b"expect"))
 
 
 class Taker(Link, Protocol):
@@ -38,6 +46,24 @@ class Address:
         self.scheme = "https" if tls else "http"
 
 
+class _Known:
+    """The head of a request that was read whole in one piece: what may differ next time is the length of the body.
+
+    ``before`` ends where the digits of the content length begin, ``after`` begins behind them and ends with the head.
+    """
+
+    __slots__ = ("after", "before", "fields", "headers", "place", "scope")
+
+    def __init__(self, before: bytes, after: bytes, scope: dict[str, Any]) -> None:
+        self.before = before
+        self.after = after
+        # The app may change what it is given.
+        self.scope = scope.copy()
+        self.headers: list[tuple[bytes, bytes]] = scope["headers"].copy()
+        self.fields: dict[bytes, bytes] = scope["extensions"]["mainstay"]["headers"].copy()
+        self.place = [name for name, _ in self.headers].index(b"content-length")
+
+
 class RequestReader:
     """Reads requests. ``incoming`` is the one whose body is being read; ``in_head`` tells that a head is."""
 
@@ -58,6 +84,10 @@ class RequestReader:
         self._now = 0.0
         self._upgrading = False
         self._problem: MainstayError | None = None
+        #: The latest head, while all that the latest read brought was one plain request; else None.
+        self._known: _Known | None = None
+        #: The request that was completed last, if in this read.
+        self._whole: Exchange | None = None
 
     def feed(self, data: bytes, now: float) -> bytes:
         """Read ``data``, which came at ``now``; requests go to the taker as their heads and bodies are complete.
@@ -68,6 +98,70 @@ class RequestReader:
             MainstayError: the bytes are no request that may be served; nothing can be read after them.
         """
         self._now = now
+        known = self._known
+        if known is not None:
+            if self._again(known, data):
+                return b""
+            self._known = None
+        between = not self.in_head and self.incoming is None
+        rest = self._read(data)
+        if between and self._whole is not None:
+            self._remember(data, self._whole)
+        self._whole = None
+        return rest
+
+    def _again(self, known: _Known, data: bytes) -> bool:
+        """Read a request whose head is the known one but for its length, if ``data`` is that and nothing else.
+
+        The parser stands between two requests and is not told. What it would make of these bytes is known: other
+        digits in this place change the length of the body and nothing else.
+        """
+        if not data.startswith(known.before):
+            return False
+        at = len(known.before)
+        end = data.find(b"\r", at, at + _DIGITS)
+        if end < 0 or not data.startswith(known.after, end):
+            return False
+        digits = data[at:end]
+        body = end + len(known.after)
+        if not digits.isdigit() or (length := int(digits)) != len(data) - body or length > self._limits.max_body:
+            return False
+        self.began = self._now
+        headers = known.headers.copy()
+        headers[known.place] = (b"content-length", digits)
+        fields = known.fields.copy()
+        fields[b"content-length"] = digits
+        scope = known.scope.copy()
+        scope["headers"] = headers
+        scope["extensions"] = {"mainstay": {"started": self._now, "headers": fields}}
+        taker = self._taker
+        exchange = Exchange(taker, self._site, scope, length, False, True)
+        if length:
+            exchange.parts.append(data[body:])
+            exchange.received = exchange.buffered = length
+        exchange.complete = True
+        taker.opened(exchange)
+        taker.completed(exchange)
+        return True
+
+    def _remember(self, data: bytes, exchange: Exchange) -> None:
+        """Keep the head of ``exchange``, the last one in ``data``, if ``data`` is all of that one and it is plain.
+
+        ``data`` begins where a request does. If the first head in it is followed by just the body of the last request,
+        these two are the same: a later one would have its own head in between.
+        """
+        if exchange.http10 or not exchange.keep or not data.startswith(b"POST "):
+            return
+        end = data.find(b"\r\n\r\n", 0, _PIECE) + 4
+        found = _LENGTH.search(data, 0, end)
+        if found is None or len(data) - end != exchange.body:
+            return
+        fields = exchange.scope["extensions"]["mainstay"]["headers"]
+        if found[1] == fields[b"content-length"] and _NOT_PLAIN.isdisjoint(fields):
+            self._known = _Known(data[: found.start(1)], data[found.end(1) : end], exchange.scope)
+
+    def _read(self, data: bytes) -> bytes:
+        """Give ``data`` to the parser; return what it was not given because the taker is busy."""
         if len(data) <= self._piece:
             self._parse(data)
             return b""
@@ -183,6 +277,7 @@ class RequestReader:
         exchange = self.incoming
         if exchange is not None and not self._upgrading:
             self.incoming = None
+            self._whole = exchange
             exchange.finish()
             self._taker.completed(exchange)
 
@@ -213,7 +308,7 @@ class RequestReader:
         address = self._address
         scope = {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "asgi": _ASGI,
             "http_version": version,
             "method": method,
             "scheme": address.scheme,

@@ -193,6 +193,8 @@ class _Supervisor:
             child.state == "up" or (child.kind, child.state) == ("engine", "failing") for child in self._family.members
         ):
             self._announced = True
+            # First in the state, that whoever is told finds it so.
+            self._publish()
             if self._on_ready is not None:
                 self._on_ready(Ready(self._url, now - self._began))
 
@@ -269,6 +271,8 @@ class _Supervisor:
 
     def _heard(self, child: Child, message: Message) -> None:
         if message.kind == "ready":
+            if child.restarts:
+                _log.info("child_up", child=child.name, restarts=child.restarts)
             child.state, child.was_ready, child.reason = "up", True, ""
             if child.kind != "engine" and child.generation != self._family.generation:
                 self._hand_on(child)
@@ -295,7 +299,7 @@ class _Supervisor:
 
     def _refuse(self, why: str) -> None:
         self._config_error = why
-        _log.error("config_refused", reason=why, hint="the last good configuration stays in force")
+        _log.error("config_refused", hint="the last good configuration stays in force", problems=why.splitlines())
 
     def _accept(self, plan: Plan) -> None:
         if plan.listen != self._plan.listen:

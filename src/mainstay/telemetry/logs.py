@@ -27,7 +27,20 @@ def _redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
     for key, value in event.items():
         if isinstance(value, str):
             event[key] = redact(value)
+        elif isinstance(value, list):
+            event[key] = [redact(item) if isinstance(item, str) else item for item in value]
     return event
+
+
+class _Pretty:
+    """A line for people; ``problems``, a list of sentences, stand below it, one a line."""
+
+    def __init__(self) -> None:
+        self._render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+
+    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+        problems = event.pop("problems", ())
+        return "\n    ".join((self._render(logger, name, event), *problems))
 
 
 class _Forward(logging.Handler):
@@ -41,12 +54,12 @@ class _Forward(logging.Handler):
 def configure_logs(form: Literal["auto", "pretty", "json"], level: str, **context: object) -> None:
     """Set up logging for this process; ``context`` (the worker's slot, say) stands on every line.
 
-    ``auto`` is ``pretty`` on a terminal and ``json`` elsewhere.
+    ``auto`` is ``pretty`` on a terminal and ``json`` elsewhere. Libraries are heard from ``warning`` up: what else they
+    say is for ``debug``.
     """
     pretty = form == "pretty" or (form == "auto" and sys.stderr.isatty())
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if pretty else structlog.processors.JSONRenderer()
-    )
+    renderer: Any = _Pretty() if pretty else structlog.processors.JSONRenderer()
+    number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -57,7 +70,7 @@ def configure_logs(form: Literal["auto", "pretty", "json"], level: str, **contex
             _redact_event,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -65,4 +78,4 @@ def configure_logs(form: Literal["auto", "pretty", "json"], level: str, **contex
     structlog.contextvars.bind_contextvars(**context)
     root = logging.getLogger()
     root.handlers = [_Forward()]
-    root.setLevel(level.upper())
+    root.setLevel(number if number == logging.DEBUG else max(number, logging.WARNING))

@@ -92,7 +92,8 @@ FAMILIES: dict[str, Family] = {
         Family(
             "mainstay_attempts_total",
             "counter",
-            "Upstream calls by provider, model, cause (first, fallback) and outcome (ok or an error code).",
+            "Upstream calls by provider, model, cause (first, retry, fallback, hedge, last_resort) "
+            "and outcome (ok or an error code).",
             ("provider", "model", "cause", "outcome"),
         ),
         Family("mainstay_records_total", "counter", "Records written to the journal.", ("outcome",)),
@@ -100,6 +101,22 @@ FAMILIES: dict[str, Family] = {
         Family("mainstay_records_loaded_total", "counter", "Records loaded from the journals into the database."),
         Family("mainstay_records_rejected_total", "counter", "Journal lines that could not be read."),
         Family("mainstay_journal_lag_bytes", "gauge", "Bytes of journal not yet in the database."),
+        Family(
+            "mainstay_breaker_state",
+            "gauge",
+            "Circuit breaker of each model in each worker: 0 closed, 1 half-open, 2 open.",
+            ("worker", "model"),
+        ),
+        Family("mainstay_breaker_opens_total", "counter", "Times a circuit breaker has opened.", ("worker", "model")),
+        Family(
+            "mainstay_upstream_throttled_seconds",
+            "gauge",
+            "Seconds for which the upstream itself wants no call (its retry-after).",
+            ("worker", "model"),
+        ),
+        Family("mainstay_upstream_in_flight", "gauge", "Upstream calls under way.", ("worker", "model")),
+        Family("mainstay_upstream_limit", "gauge", "Upstream calls allowed at the same time.", ("worker", "model")),
+        Family("mainstay_upstream_waiting", "gauge", "Calls that wait for room at an upstream.", ("worker", "model")),
         Family("mainstay_requests_in_flight", "gauge", "Requests being served."),
         Family("mainstay_event_loop_lag_seconds", "gauge", "How late each worker's timer last ran.", ("worker",)),
         Family("mainstay_worker_resident_memory_bytes", "gauge", "Resident memory of each worker.", ("worker",)),

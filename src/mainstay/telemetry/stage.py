@@ -11,12 +11,15 @@ from typing import Final
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from mainstay.core.answer import Answer, Frames
 from mainstay.core.call import Call
 from mainstay.core.clock import monotonic, since_ms
 from mainstay.core.errors import CallerError, CallerGone, MainstayError, UpstreamRefused
+from mainstay.core.estimate import prompt_tokens, text_tokens
 from mainstay.core.events import (
+    Event,
     Finished,
     Frame,
     Metered,
@@ -29,6 +32,7 @@ from mainstay.core.events import (
 from mainstay.core.ports import JournalPort
 from mainstay.core.record import Attempt, Record
 from mainstay.core.stage import Onward
+from mainstay.core.usage import Usage
 from mainstay.telemetry.metrics import Counter, Slab
 
 __all__ = ["Observe", "Observer"]
@@ -38,6 +42,7 @@ _NO_ATTEMPT: Final = Attempt()
 #: Kinds of calls remembered before beginning anew; upstreams may make up model names.
 _MAX_SERIES: Final = 10_000
 _CONTENT: Final = frozenset({TextDelta, ThinkingDelta, ToolStarted, ToolDelta})
+_TEXT: Final = frozenset({TextDelta, ThinkingDelta})
 
 
 class _Series:
@@ -103,7 +108,7 @@ class Observer:
             else:
                 caller = isinstance(error, CallerError | UpstreamRefused)
                 record.outcome = "refused" if caller else "failed"
-        waited = record.waited_ms
+        waited = record.waited_ms + record.queued_ms
         for attempt in record.attempts:
             waited += attempt.total_ms
         record.overhead_ms = max(0.0, int((record.total_ms - waited) * 1e3) / 1e3)
@@ -183,28 +188,44 @@ class Observer:
 
 
 class _Watched:
-    """Frames on their way out, read in passing; one object per stream, no task and no buffer."""
+    """Frames on their way out, read in passing; one object per stream, no task and no buffer.
 
-    __slots__ = ("_attempt", "_call", "_inner", "_next", "_record", "_sent")
+    When the upstream does not say what the answer took, an estimate is handed on in a frame of its own, and noted where
+    the answer broke off.
+    """
 
-    def __init__(self, call: Call, inner: Frames, attempt: Attempt | None) -> None:
+    __slots__ = ("_call", "_inner", "_next", "_record", "_size")
+
+    def __init__(self, call: Call, inner: Frames) -> None:
         self._call = call
         self._record = call.record
         self._inner = inner
         self._next = inner.__anext__
-        self._attempt = attempt
+        #: Characters of content so far.
+        self._size = 0
 
     def __aiter__(self) -> AsyncIterator[Sequence[Frame]]:
         return self
 
     async def __anext__(self) -> Sequence[Frame]:
-        batch = await self._next()
+        try:
+            batch = await self._next()
+        except StopAsyncIteration:
+            usage = self._estimate()
+            if usage is None:
+                raise
+            return (Frame((Metered(usage),)),)
+        except MainstayError:
+            self._estimate()
+            raise
         record = self._record
-        attempt = self._attempt
+        # The one that serves now: a stream may have been taken up by another attempt.
+        attempt = record.attempts[-1] if record.attempts else None
         for frame in batch:
             for event in frame.events:
                 kind = type(event)
                 if kind in _CONTENT:
+                    self._size += len(event.text if kind in _TEXT else getattr(event, "arguments", ""))  # type: ignore[attr-defined]  # narrowed by the comparison
                     if attempt is not None:
                         attempt.events += 1
                     if record.first_ms is None:
@@ -217,15 +238,32 @@ class _Watched:
                     self._start(event)  # type: ignore[arg-type]  # narrowed by the comparison above
         return batch
 
+    def _estimate(self) -> Usage | None:
+        """Return what the answer took, if nobody has said so, and note it in the record."""
+        if self._record.usage is not None or not self._size:
+            return None
+        self._record.usage = _estimated(self._call, self._size)
+        return self._record.usage
+
     def _start(self, event: Started) -> None:
         self._record.served = self._record.served or event.model
-        attempt = self._attempt
-        if attempt is not None:
+        if self._record.attempts:
+            attempt = self._record.attempts[-1]
             attempt.upstream_model = attempt.upstream_model or event.model
             attempt.upstream_id = attempt.upstream_id or event.id
 
     async def aclose(self) -> None:
+        # Left early or at the end: what was handed on was used.
+        self._estimate()
         await self._inner.aclose()
+
+
+def _estimated(call: Call, size: int) -> Usage:
+    return Usage(prompt_tokens(call.ask.prompt), text_tokens(size), estimated=True)
+
+
+def _size_of(events: Sequence[Event]) -> int:
+    return sum([len(getattr(event, "text", "")) + len(getattr(event, "arguments", "")) for event in events])
 
 
 class Observe:
@@ -240,11 +278,15 @@ class Observe:
         record.vendor = target.vendor
         whole = answer.whole
         if whole is not None:
+            if whole.usage is None and record.operation == "chat":
+                usage = _estimated(call, _size_of(whole.events))
+                # The upstream's own bytes stay as they came, and only the record has the estimate.
+                whole = answer.whole = replace(whole, usage=usage, _events=(*whole.events, Metered(usage)))
             record.usage = whole.usage
             record.served = whole.model
             if whole.finish:
                 record.finish = whole.finish[0]
             record.first_ms = since_ms(call.started)
         elif answer.frames is not None:
-            answer.frames = _Watched(call, answer.frames, record.attempts[-1] if record.attempts else None)
+            answer.frames = _Watched(call, answer.frames)
         return answer

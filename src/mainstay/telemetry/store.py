@@ -99,6 +99,7 @@ _records = Table(
     Column("first_ms", Double),
     Column("total_ms", Double, nullable=False),
     Column("waited_ms", Double, nullable=False),
+    Column("queued_ms", Double, nullable=False, server_default="0"),
     Column("overhead_ms", Double, nullable=False),
     Column("cost_picousd", BigInteger),
     _text("config"),

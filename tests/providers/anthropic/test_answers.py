@@ -143,6 +143,32 @@ def test_an_error_under_a_status_of_200_is_that_error() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wire", "kind"),
+    [
+        (b'{"error":{"message":"m","type":"server_error","code":"rate_limit_exceeded"}}', errors.UpstreamRateLimited),
+        (b'{"error":{"message":"m","type":"x","code":429}}', errors.UpstreamRateLimited),
+        (b'{"error":{"message":"m","type":"insufficient_quota"}}', errors.UpstreamCredential),
+        (b'{"error":{"message":"m","code":"context_length_exceeded"}}', errors.ContextOverflow),
+        (b'{"object":"error","message":"m","type":"BadRequestError","code":400}', errors.UpstreamRefused),
+        (b'{"type":"error","error":{"type":"rate_limit_error","message":"\\ud83d"}}', errors.UpstreamRateLimited),
+    ],
+)
+def test_an_error_in_another_wires_form_is_that_error(wire: bytes, kind: type[errors.MainstayError]) -> None:
+    with pytest.raises(kind) as caught:
+        whole(wire)
+    assert type(caught.value) is kind
+
+
+def test_half_a_character_does_not_cost_the_answer() -> None:
+    sent = message({"type": "text", "text": "a \ud83d b"}, {"type": "tool_use", "name": "f", "input": {"x": "\ude00"}})
+    found = whole(json.dumps(sent).encode())
+    texts = [event.text for event in found.events if isinstance(event, TextDelta)]
+    calls = [event.arguments for event in found.events if isinstance(event, ToolDelta)]
+    assert (texts, json.loads(calls[0])) == (["a \ufffd b"], {"x": "\ufffd"})
+    assert json.loads(found.wire)["content"][0]["text"] == "a \ufffd b"
+
+
+@pytest.mark.parametrize(
     "wire",
     [b"", b"<html></html>", b"[]", b'"hi"', b"{}", b'{"type":"message","content":null}', b'{"content":"text"}'],
 )

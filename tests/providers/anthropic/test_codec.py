@@ -53,6 +53,31 @@ def test_a_body_of_its_own_dialect_passes_unread() -> None:
     assert (path, found) == (b"/v1/messages", sent.replace(b"haiku", b"claude-haiku-4-5"))
 
 
+def test_nothing_is_rewritten_where_nothing_changes() -> None:
+    sent = b'{ "model" : "haiku", "messages": [], "x": 1.0 }'
+    same = Target("haiku", "claude", "anthropic", "haiku")
+    assert AnthropicCodec().request(ask(sent, Dialect.ANTHROPIC), same, stream=False) == (b"/v1/messages", sent)
+
+
+def test_another_vendors_thinking_does_not_go_up() -> None:
+    def thinking(signature: str) -> dict[str, str]:
+        return {"type": "thinking", "thinking": "x", "signature": signature}
+
+    text = {"type": "text", "text": 'say "signature": ""'}
+    messages = [
+        {"role": "user", "content": 'a "signature":""'},
+        {"role": "assistant", "content": [thinking(""), thinking("s"), text], "new": 1.0},
+        {"role": "assistant", "content": [thinking("")]},
+    ]
+    sent = json.dumps({"model": "haiku", "messages": messages}).encode()
+    for target in (TARGET, Target("haiku", "claude", "anthropic", "haiku")):
+        _, found = AnthropicCodec().request(ask(sent, Dialect.ANTHROPIC), target, stream=False)
+        assert json.loads(found)["messages"] == [
+            messages[0],
+            {"role": "assistant", "content": [thinking("s"), text], "new": 1.0},
+        ]
+
+
 def test_credentials_are_the_key_and_the_version() -> None:
     codec = AnthropicCodec()
     assert codec.credentials("sk-ant-1") == (

@@ -1,14 +1,12 @@
 """What an upstream's error means, and what of its text may pass."""
 
-import email.utils
 import json
-import time
 
 import pytest
 from anthropic.types.shared import error_response, rate_limit_error_object
 
 from mainstay.core import errors
-from mainstay.providers.anthropic.errors import classify, fault_of, redact, retry_after
+from mainstay.providers.anthropic.errors import classify, fault_of, redact
 
 
 def envelope(kind: str, message: str) -> bytes:
@@ -29,7 +27,7 @@ def read(status: int | None, kind: str, message: str = "Some words.") -> errors.
         (403, "permission_error", errors.UpstreamCredential, 502, True),
         (404, "not_found_error", errors.UpstreamFailed, 502, True),
         (408, "timeout_error", errors.UpstreamFailed, 504, True),
-        (409, "conflict_error", errors.UpstreamRefused, 409, False),
+        (409, "conflict_error", errors.UpstreamFailed, 502, True),
         (413, "request_too_large", errors.UpstreamRefused, 413, False),
         (429, "rate_limit_error", errors.UpstreamRateLimited, 429, True),
         (500, "api_error", errors.UpstreamFailed, 502, True),
@@ -74,9 +72,53 @@ def test_a_filter_is_told_apart() -> None:
     assert type(error) is errors.ContentFiltered
 
 
-def test_an_account_without_credit_is_the_operators_even_under_400() -> None:
-    error = read(400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API.")
-    assert type(error) is errors.UpstreamCredential
+@pytest.mark.parametrize(
+    ("status", "kind", "message"),
+    [
+        (400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
+        (402, "billing_error", "Pay."),
+        (None, "billing_error", "Pay."),
+        (429, "insufficient_quota", "You exceeded your current quota."),
+    ],
+)
+def test_an_account_without_credit_is_the_operators_and_has_its_own_code(
+    status: int | None, kind: str, message: str
+) -> None:
+    error = read(status, kind, message)
+    assert (type(error), error.code) == (errors.UpstreamCredential, "upstream_quota")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (401, "authentication_error", "upstream_credential"),
+        (403, "permission_error", "upstream_credential"),
+        (404, "not_found_error", "upstream_not_found"),
+        (408, "", "upstream_request_timeout"),
+        (409, "conflict_error", "upstream_conflict"),
+        (500, "api_error", "upstream_failed"),
+        (504, "timeout_error", "upstream_failed"),
+    ],
+)
+def test_what_may_be_done_about_a_failure_is_told_by_its_code(status: int, kind: str, code: str) -> None:
+    assert read(status, kind).code == code
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 429, 500, 529])
+@pytest.mark.parametrize(("said", "says"), [(b"true", True), (b"false", False), (None, None)])
+def test_what_the_upstream_says_about_asking_again_is_kept(status: int, said: bytes | None, says: bool | None) -> None:
+    headers = () if said is None else ((b"x-should-retry", said),)
+    assert classify(status, None, headers).should_retry is says
+
+
+def test_a_rate_limit_waits_for_the_limit_that_is_spent_and_an_overload_does_not() -> None:
+    spent = (
+        (b"anthropic-ratelimit-requests-remaining", b"0"),
+        (b"anthropic-ratelimit-requests-reset", b"2999-01-01T00:00:00Z"),
+    )
+    assert classify(429, None, spent).retry_after == 3600.0
+    assert classify(429, None, (*spent, (b"retry-after", b"2"))).retry_after == 2.0
+    assert classify(529, None, spent).retry_after is None
 
 
 def test_a_missing_file_is_the_callers_and_a_missing_model_is_not() -> None:
@@ -133,28 +175,3 @@ def test_the_sdks_own_error_models_are_read() -> None:
 )
 def test_keys_addresses_and_accounts_are_taken_out_of_text(text: str, safe: str) -> None:
     assert redact(text) == safe
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ((), None),
-        (((b"retry-after", b"12"),), 12.0),
-        (((b"Retry-After", b"1.5"),), 1.5),
-        (((b"retry-after", b"9"), (b"retry-after-ms", b"250")), 0.25),
-        (((b"retry-after", b"-1"),), None),
-        (((b"retry-after", b"nan"),), None),
-        (((b"retry-after", b"soon"),), None),
-        (((b"retry-after", b"Wed, 21 Oct 2015 07:28:00 GMT"),), 0.0),
-    ],
-)
-def test_the_time_to_wait_is_read_in_every_form(
-    headers: tuple[tuple[bytes, bytes], ...], seconds: float | None
-) -> None:
-    assert retry_after(headers) == seconds
-
-
-def test_a_date_to_wait_for_becomes_seconds_from_now() -> None:
-    found = retry_after(((b"retry-after", email.utils.formatdate(time.time() + 3600, usegmt=True).encode()),))
-    assert found is not None
-    assert 3500 < found <= 3600

@@ -452,3 +452,26 @@ def test_no_bytes_raise_anything_but_the_errors_of_the_tree(data: bytes) -> None
     except errors.UpstreamError:
         return
     assert frame is None or frame.wire == data
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b'{"error":{"message":"m","type":"requests","code":"rate_limit_exceeded"}}', errors.UpstreamRateLimited),
+        (b'{"error":{"message":"m","code":429},"delta":5}', errors.UpstreamRateLimited),
+        (b'{"error":{"message":"m","code":"insufficient_quota"}}', errors.UpstreamCredential),
+        (b'{"object":"error","message":"m","type":"BadRequestError","code":400}', errors.UpstreamRefused),
+        (b'{"type":"error","error":{"type":"rate_limit_error","message":"\\ud83d"}}', errors.UpstreamRateLimited),
+    ],
+)
+def test_an_error_in_another_wires_form_is_that_error(data: bytes, kind: type[errors.MainstayError]) -> None:
+    with pytest.raises(kind) as caught:
+        AnthropicCodec().reader().feed(SseEvent(data))
+    assert type(caught.value) is kind
+
+
+def test_half_a_character_becomes_a_sign_that_can_be_written() -> None:
+    frames = read(events(message({"type": "text", "text": "a \ud83d b"})))
+    assert only(said(frames), TextDelta) == [TextDelta("a \ufffd b")]
+    assert all(json.loads(frame.wire) for frame in frames)
+    assert not any(b"\\ud83d" in frame.wire for frame in frames)

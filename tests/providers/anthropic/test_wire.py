@@ -73,6 +73,24 @@ def test_a_report_that_says_nothing_is_none(report: Any) -> None:
     assert read({"input_tokens": 3}, report) == Usage(input=3)
 
 
+@pytest.mark.parametrize("count", [-1, 2**53 + 1, 10**400, 1e300, "7", True, [7], {"n": 7}])
+@pytest.mark.parametrize("field", ["input_tokens", "output_tokens", "cache_read_input_tokens"])
+def test_a_count_that_is_none_says_nothing(field: str, count: Any) -> None:
+    assert read({field: count}) is None
+    before = {"input_tokens": 3, "output_tokens": 4, "cache_read_input_tokens": 5}
+    assert read(before, {**before, field: count}) == Usage(input=8, output=4, cache_read=5)
+
+
+def test_counts_inside_the_details_are_checked_too() -> None:
+    report = {
+        "input_tokens": 3.0,
+        "output_tokens": 4,
+        "cache_creation": {"ephemeral_5m_input_tokens": "x", "ephemeral_1h_input_tokens": -6},
+        "output_tokens_details": {"thinking_tokens": 99},
+    }
+    assert read(report) == Usage(input=3, output=4, reasoning=4)
+
+
 def test_absent_and_null_are_not_present() -> None:
     assert not present(msgspec.Raw(b""))
     assert not present(msgspec.Raw(b"null"))

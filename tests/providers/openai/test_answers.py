@@ -144,6 +144,19 @@ def test_a_stop_string_that_ended_the_text_is_known() -> None:
         ({"prompt_tokens": 7}, Usage(7, 0)),
         ({"prompt_tokens": "many"}, None),
         ("lots", None),
+        ({"prompt_tokens": -5, "completion_tokens": 3}, Usage(0, 3)),
+        ({"prompt_tokens": 2**53 + 1, "completion_tokens": 3}, Usage(0, 3)),
+        ({"prompt_tokens": 10**400, "completion_tokens": 1e300}, None),
+        ({"prompt_tokens": True, "completion_tokens": False}, None),
+        ({"prompt_tokens": 7.9, "completion_tokens": "3"}, Usage(7, 0)),
+        (
+            {
+                **USAGE,
+                "prompt_tokens_details": {"cached_tokens": 99, "cache_write_tokens": -1, "audio_tokens": "x"},
+                "completion_tokens_details": {"reasoning_tokens": 99, "audio_tokens": 4},
+            },
+            Usage(7, 3, cache_read=7, reasoning=3, audio_output=3),
+        ),
     ],
 )
 def test_usage_is_read_in_every_form_and_parts_stay_parts(usage: Any, read: Usage | None) -> None:
@@ -171,6 +184,19 @@ def test_usage_is_read_in_every_form_and_parts_stay_parts(usage: Any, read: Usag
         (b'{"error":{"message":"m","type":"authentication_error"}}', UpstreamCredential),
         (b'{"object":"error","message":"m","type":"InternalServerError","code":500}', UpstreamFailed),
         (encode(answer(finish="error")), UpstreamFailed),
+        (b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}', UpstreamFailed),
+        (b'{"type":"error","error":{"type":"rate_limit_error","message":"m"},"id":5}', UpstreamRateLimited),
+        (b'{"type":"error","error":{"type":"billing_error","message":"m"}}', UpstreamCredential),
+        (
+            b'{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8"}}',
+            ContextOverflow,
+        ),
+        (b'{"code":429,"message":"slow down"}', UpstreamRateLimited),
+        (encode({**answer({"content": "x"}), "error": {"code": 429, "message": "m"}}), UpstreamRateLimited),
+        (
+            encode({"choices": [{"finish_reason": "error", "error": {"code": 429, "message": "m"}}]}),
+            UpstreamRateLimited,
+        ),
         (encode(answer({"tool_calls": [{"id": "a", "function": {"arguments": "{}"}}]})), UpstreamBroken),
         (encode(answer({"tool_calls": [{"id": "a", "function": None}]})), UpstreamBroken),
     ],
@@ -179,6 +205,13 @@ def test_a_200_that_is_not_an_answer_is_an_error(body: bytes, kind: type[Mainsta
     with pytest.raises(kind) as caught:
         CODEC.whole(body)
     assert type(caught.value) is kind
+
+
+def test_half_a_character_does_not_cost_the_answer() -> None:
+    whole = CODEC.whole(encode(answer({"content": "a \ud83d b", "odd": "\udc00"}, usage=USAGE)))
+    assert [event.text for event in whole.events if isinstance(event, TextDelta)] == ["a \ufffd b"]
+    assert json.loads(whole.wire)["choices"][0]["message"]["odd"] == "\ufffd"
+    assert whole.usage == Usage(7, 3)
 
 
 def test_an_error_of_null_is_no_error() -> None:

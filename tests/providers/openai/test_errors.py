@@ -1,8 +1,6 @@
 """An upstream's errors mean one thing each, give nothing away, and are written as the SDK parses them."""
 
 import json
-import time
-from email.utils import formatdate
 from typing import Any
 
 import httpx
@@ -20,7 +18,7 @@ from mainstay.core.errors import (
     UpstreamRefused,
 )
 from mainstay.providers.openai import OpenAICodec, render_error
-from mainstay.providers.openai.errors import redact, retry_after
+from mainstay.providers.openai.errors import inner_error, redact
 
 
 def judge(status: int, error: Any = None, *headers: tuple[bytes, bytes], raw: bytes | None = None) -> MainstayError:
@@ -122,11 +120,64 @@ def test_a_content_filter_gives_its_reason_and_categories() -> None:
     assert (type(policy), policy.code, policy.extra) == (ContentFiltered, "content_policy_violation", None)
 
 
-def test_a_spent_quota_is_the_operators_to_fix() -> None:
-    found = judge(
-        429, {"message": "You exceeded your current quota", "type": "insufficient_quota", "code": "insufficient_quota"}
-    )
-    assert type(found) is UpstreamCredential
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (
+            429,
+            {"message": "You exceeded your current quota", "type": "insufficient_quota", "code": "insufficient_quota"},
+        ),
+        (402, {"message": "Insufficient Balance", "type": "unknown_error", "code": "invalid_request_error"}),
+        (402, None),
+        (400, {"message": "Your credit balance is too low to access the API.", "type": "invalid_request_error"}),
+    ],
+)
+def test_a_spent_quota_is_the_operators_to_fix_and_has_its_own_code(status: int, error: Any) -> None:
+    found = judge(status, error)
+    assert (type(found), found.code, found.status) == (UpstreamCredential, "upstream_quota", 502)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (401, "upstream_credential"),
+        (403, "upstream_credential"),
+        (404, "upstream_not_found"),
+        (408, "upstream_request_timeout"),
+        (409, "upstream_conflict"),
+        (500, "upstream_failed"),
+    ],
+)
+def test_what_may_be_done_about_a_failure_is_told_by_its_code(status: int, code: str) -> None:
+    assert judge(status).code == code
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 429, 500, 503])
+@pytest.mark.parametrize(("said", "says"), [(b"true", True), (b"false", False), (None, None)])
+def test_what_the_upstream_says_about_asking_again_is_kept(status: int, said: bytes | None, says: bool | None) -> None:
+    headers = () if said is None else ((b"x-should-retry", said),)
+    assert judge(status, None, *headers).should_retry is says
+
+
+def test_a_rate_limit_waits_for_the_limit_that_is_spent_and_a_failure_does_not() -> None:
+    spent = ((b"x-ratelimit-remaining-tokens", b"0"), (b"x-ratelimit-reset-tokens", b"6m0s"))
+    assert judge(429, None, *spent).retry_after == 360.0
+    assert judge(429, None, *spent, (b"retry-after", b"2")).retry_after == 2.0
+    assert judge(503, None, *spent).retry_after is None
+    assert judge(503, None, *spent, (b"retry-after", b"2")).retry_after == 2.0
+
+
+def test_a_filter_is_known_by_its_words_too() -> None:
+    assert type(judge(400, {"message": "Output blocked by content filtering policy"})) is ContentFiltered
+
+
+@pytest.mark.parametrize("body", [{"message": "hello"}, {"choices": []}, {"error": None}, {"error": ""}, [], 7, "x"])
+def test_what_is_no_error_holds_none(body: Any) -> None:
+    assert inner_error(json.dumps(body).encode()) is None
+
+
+def test_words_with_half_a_character_are_still_read() -> None:
+    assert judge(400, {"message": "bad \ud83d value"}).message == "bad \ufffd value"
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
@@ -169,33 +220,6 @@ def test_a_refusal_keeps_its_words_field_and_code() -> None:
 def test_other_servers_errors_are_read(raw: bytes, message: str, param: str | None) -> None:
     found = judge(400, raw=raw)
     assert (type(found), found.message, found.param) == (UpstreamRefused, message, param)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ([], None),
-        ([(b"retry-after", b"3")], 3.0),
-        ([(b"Retry-After", b"0.5")], 0.5),
-        ([(b"retry-after-ms", b"250"), (b"retry-after", b"1")], 0.25),
-        ([(b"retry-after", b"-5")], 0.0),
-        ([(b"retry-after", b"soon")], None),
-        ([(b"retry-after", b"nan")], None),
-        ([(b"retry-after", b"inf")], None),
-        ([(b"retry-after", b"\xff")], None),
-        ([(b"retry-after", b"Wed, 21 Oct 2015 07:28:00 GMT")], 0.0),
-    ],
-)
-def test_the_wait_is_read_in_every_form(headers: list[tuple[bytes, bytes]], seconds: float | None) -> None:
-    assert retry_after(headers) == seconds
-    found = judge(429, {"message": "slow down"}, *headers)
-    assert (type(found), found.retry_after) == (UpstreamRateLimited, seconds)
-
-
-def test_the_wait_may_be_a_date() -> None:
-    wait = retry_after([(b"retry-after", formatdate(time.time() + 100, usegmt=True).encode())])
-    assert wait is not None
-    assert 90 < wait <= 100
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from mainstay.core.events import (
 from mainstay.core.sse import SseEvent
 from mainstay.core.usage import Usage
 from mainstay.providers.openai import OpenAIStreamReader
-from support.openai_chunks import chunk, events_of, finish, frames_of
+from support.openai_chunks import chunk, events_of, finish, frames_of, relay
 
 STARTED = Started("chatcmpl-1", "m-1", 1700000000)
 ROLE = chunk({"role": "assistant", "content": ""})
@@ -203,6 +203,13 @@ ERRORS: list[tuple[bytes, type[MainstayError]]] = [
     (b'{"error":"gone"}', UpstreamFailed),
     (b'{"object":"error","message":"m","type":"InternalServerError","code":500}', UpstreamFailed),
     (chunk(finish="error", error={"code": 502, "message": "m"}), UpstreamFailed),
+    (b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}', UpstreamFailed),
+    (b'{"type":"error","error":{"type":"rate_limit_error","message":"m"}}', UpstreamRateLimited),
+    (b'{"type":"error","error":{"type":"rate_limit_error","message":"\\ud83d"}}', UpstreamRateLimited),
+    (b'{"type":"error","message":"m"}', UpstreamFailed),
+    (b'{"error":{"message":"m","code":429},"id":5}', UpstreamRateLimited),
+    (b'{"code":429,"message":"slow down"}', UpstreamRateLimited),
+    (b'{"choices":[{"finish_reason":"error","error":{"code":429,"message":"m"}}]}', UpstreamRateLimited),
 ]
 
 
@@ -220,6 +227,26 @@ def test_an_error_inside_a_stream_is_raised_as_what_it_is(data: bytes, kind: typ
 def test_an_event_named_error_is_one() -> None:
     with pytest.raises(UpstreamFailed):
         OpenAIStreamReader().feed(SseEvent(b'{"message":"m"}', b"error"))
+
+
+@pytest.mark.parametrize("data", [b"the model is overloaded", b'{"message":', b"7"])
+def test_an_event_named_error_is_one_whatever_it_says(data: bytes) -> None:
+    with pytest.raises(UpstreamFailed):
+        OpenAIStreamReader().feed(SseEvent(data, b"error"))
+
+
+def test_half_a_character_becomes_a_sign_that_can_be_written() -> None:
+    halves = [chunk({"content": "a \ud83d"}), chunk({"content": "\ude00 b"}, odd="\udfff")]
+    first, second = after_role(*halves)
+    assert (first.events, second.events) == ((TextDelta("a \ufffd"),), (TextDelta("\ufffd b"),))
+    assert json.loads(first.wire)["choices"][0]["delta"]["content"] == "a \ufffd"
+    assert [data["choices"][0]["delta"].get("content") for data in relay([first, second])] == ["a \ufffd", "\ufffd b"]
+
+
+@pytest.mark.parametrize("count", [-5, 2**60, 1e300, "7", True, [7], {"n": 7}])
+def test_counts_that_are_none_cost_nothing_and_are_not_believed(count: Any) -> None:
+    last = chunk(choices=[], usage={"prompt_tokens": count, "completion_tokens": 3})
+    assert events_of([ROLE, finish(), last])[-1] == Metered(Usage(0, 3))
 
 
 def test_an_error_of_null_is_no_error() -> None:

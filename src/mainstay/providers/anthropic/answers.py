@@ -7,6 +7,7 @@ which of the two it was.
 import msgspec
 
 from mainstay.core.answer import Whole
+from mainstay.core.errors import UpstreamBroken
 from mainstay.core.events import (
     Dialect,
     Event,
@@ -33,6 +34,7 @@ from mainstay.providers.anthropic.wire import (
     finish_reason,
     present,
 )
+from mainstay.providers.wire import mend
 
 __all__ = ["arguments", "block_events", "ending", "read_block", "tool_started", "whole"]
 
@@ -48,7 +50,13 @@ def whole(body: bytes) -> Whole:
         MainstayError: it is an error under a status of 200 (classified like any other).
         UpstreamBroken: it is not a message.
     """
-    message = _read(body)
+    try:
+        message = _read(body)
+    except UpstreamBroken:
+        mended = mend(body)
+        if mended == body:
+            raise
+        body, message = mended, _read(mended)
     tools = any(_is_tool(raw) for raw in message.content or ())
     meter = Meter()
     meter.read(message.usage)
@@ -73,6 +81,8 @@ def _read(body: bytes) -> WireMessage:
     if message.type == "error" or present(message.error):
         raise classify(None, fault_of(body))
     if message.content is None:
+        if (fault := fault_of(body)) is not None:
+            raise classify(None, fault)
         raise broken("an answer without content")
     return message
 

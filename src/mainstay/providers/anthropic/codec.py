@@ -9,7 +9,7 @@ from mainstay.core.events import Dialect
 from mainstay.core.target import Target
 from mainstay.providers.anthropic.answers import whole
 from mainstay.providers.anthropic.errors import classify, fault_of
-from mainstay.providers.anthropic.requests import patch, translate
+from mainstay.providers.anthropic.requests import is_unsigned, patch, translate
 from mainstay.providers.anthropic.stream import MessageReader
 
 __all__ = ["AnthropicCodec"]
@@ -31,7 +31,10 @@ class AnthropicCodec:
             Unsupported: the wire cannot say it; ``param`` names the caller's field.
             InvalidRequest: the body is wrong in a way only a full reading shows.
         """
-        if ask.dialect is Dialect.ANTHROPIC:
+        if ask.dialect is Dialect.ANTHROPIC and ask.raw:
+            same = stream == ask.stream and (target.upstream or ask.model) == ask.model
+            if same and not is_unsigned(ask.raw):
+                return _PATH, ask.raw
             return _PATH, patch(ask.raw, target, stream=stream)
         return _PATH, translate(ask.prompt, target, stream=stream)
 

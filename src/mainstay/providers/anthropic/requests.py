@@ -21,6 +21,8 @@ OpenAI request work as Anthropic documents them, and an invented one comes back 
   for they are hints that cannot change the answer.
 """
 
+import re
+
 import msgspec
 
 from mainstay.core.errors import InvalidRequest, Unsupported
@@ -28,10 +30,11 @@ from mainstay.core.prompt import OutputForm, Prompt, Tool
 from mainstay.core.target import Target
 from mainstay.providers.anthropic.messages import conversation, json_object
 
-__all__ = ["patch", "translate"]
+__all__ = ["is_unsigned", "patch", "translate"]
 
 Body = dict[str, object]
 
+_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
 _NO_PARAMETERS = msgspec.Raw(b'{"type":"object","properties":{}}')
 _TYPE_OBJECT = msgspec.Raw(b'"object"')
 _HINTS = frozenset(("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "stream_options"))
@@ -56,7 +59,8 @@ _LACKING: dict[str, tuple[tuple[object, ...], str]] = {
 def patch(raw: bytes, target: Target, *, stream: bool) -> bytes:
     """Return a body of this wire's own dialect with only the model's name and ``stream`` changed.
 
-    Every other field keeps its bytes and its place; of a key given twice the last counts.
+    Every other field keeps its bytes and its place; of a key given twice the last counts. Thinking without a signature
+    is left out: another vendor's model thought it, when it answered an earlier turn, and this one would refuse it.
 
     Raises:
         InvalidRequest: it is not a JSON object.
@@ -68,7 +72,33 @@ def patch(raw: bytes, target: Target, *, stream: bool) -> bytes:
         body["model"] = msgspec.Raw(msgspec.json.encode(target.upstream))
     if stream or "stream" in body:
         body["stream"] = msgspec.Raw(b"true" if stream else b"false")
+    if is_unsigned(raw) and "messages" in body:
+        body["messages"] = msgspec.Raw(msgspec.json.encode(_signed(body["messages"])))
     return msgspec.json.encode(body)
+
+
+def is_unsigned(raw: bytes) -> bool:
+    """Return whether a body may hold thinking without a signature."""
+    return b'"signature"' in raw and _UNSIGNED.search(raw) is not None
+
+
+def _signed(messages: msgspec.Raw) -> list[object]:
+    kept: list[object] = []
+    for message in msgspec.json.decode(messages, type=list[msgspec.Raw]):
+        fields = json_object(bytes(message)) or {}
+        content = fields.get("content", msgspec.Raw(b""))
+        if not is_unsigned(bytes(message)) or bytes(content)[:1] != b"[":
+            kept.append(message)
+            continue
+        blocks = [block for block in msgspec.json.decode(content, type=list[msgspec.Raw]) if not _foreign(block)]
+        if blocks:
+            kept.append({**fields, "content": blocks})
+    return kept
+
+
+def _foreign(block: msgspec.Raw) -> bool:
+    fields = json_object(bytes(block)) or {}
+    return bytes(fields.get("type", b"")) == b'"thinking"' and bytes(fields.get("signature", b"")) == b'""'
 
 
 def translate(prompt: Prompt, target: Target, *, stream: bool) -> bytes:

@@ -40,6 +40,7 @@ from mainstay.providers.anthropic.wire import (
     WireMessage,
     present,
 )
+from mainstay.providers.wire import mend
 
 __all__ = ["MessageReader"]
 
@@ -109,7 +110,10 @@ class MessageReader:
         except msgspec.ValidationError:
             return self._strange(event)
         except UNREADABLE:
-            raise self._unreadable(event) from None
+            mended = mend(data)
+            if mended == data:
+                raise self._unreadable(event) from None
+            return self.feed(SseEvent(mended, event.name))
         kind = wire.type
         if kind == "content_block_delta":
             events = self._delta(wire, data)
@@ -124,9 +128,12 @@ class MessageReader:
         elif kind == "message_stop":
             events = self._finish()
             self._stopped = True
-        elif kind == "error" or event.name == b"error" or (not kind and present(wire.error)):
+        elif kind == "error" or event.name == b"error":
             raise classify(None, fault_of(data))
         else:
+            # What has no kind of this wire may be another wire's form of an error.
+            if (not kind or wire.object == "error") and (fault := fault_of(data)) is not None:
+                raise classify(None, fault)
             events = ()
         return Frame(tuple(events), data, Dialect.ANTHROPIC, kind or event.name.decode("latin-1"))
 
@@ -152,13 +159,18 @@ class MessageReader:
             raise self._unreadable(event) from None
         if event.name == b"error" or wire.type == "error":
             raise classify(None, fault_of(event.data))
+        if not wire.type and (fault := fault_of(event.data)) is not None:
+            raise classify(None, fault)
         if wire.type in _EVENTS and delta in _DELTAS:
             raise broken("an event that cannot be read")
         events = (Opaque(wire.delta, Dialect.ANTHROPIC),) if wire.type == "content_block_delta" else ()
         return Frame(events, event.data, Dialect.ANTHROPIC, wire.type or event.name.decode("latin-1"))
 
     def _unreadable(self, event: SseEvent) -> MainstayError:
-        return classify(None, None) if event.name == b"error" else broken("an event that is not JSON")
+        fault = fault_of(event.data)
+        if event.name == b"error" or fault is not None:
+            return classify(None, fault)
+        return broken("an event that is not JSON")
 
     def _message_start(self, raw: msgspec.Raw) -> list[Event]:
         events: list[Event] = []

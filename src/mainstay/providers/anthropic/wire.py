@@ -4,10 +4,13 @@ Only fields that some step of the line needs are typed; everything else stays in
 whole answer carries. Nothing here knows a request, a stream's order or an error's class.
 """
 
+from typing import Any
+
 import msgspec
 
 from mainstay.core.events import FinishReason
 from mainstay.core.usage import Usage
+from mainstay.providers.wire import count
 
 __all__ = [
     "UNREADABLE",
@@ -39,20 +42,24 @@ _FINISH = {
 }
 
 
+#: Whatever was sent: it goes through :func:`count` before it is believed.
+Count = Any
+
+
 class _CacheCreation(msgspec.Struct, gc=False):
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
+    ephemeral_5m_input_tokens: Count = None
+    ephemeral_1h_input_tokens: Count = None
 
 
 class _OutputDetails(msgspec.Struct, gc=False):
-    thinking_tokens: int | None = None
+    thinking_tokens: Count = None
 
 
 class _Usage(msgspec.Struct, gc=False):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
+    input_tokens: Count = None
+    output_tokens: Count = None
+    cache_creation_input_tokens: Count = None
+    cache_read_input_tokens: Count = None
     cache_creation: _CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
 
@@ -106,7 +113,8 @@ class WireEvent(msgspec.Struct, gc=False):
     content_block: msgspec.Raw = _NOTHING
     message: msgspec.Raw = _NOTHING
     usage: msgspec.Raw = _NOTHING
-    error: msgspec.Raw = _NOTHING
+    #: No field of this wire: compatible servers write ``error`` here.
+    object: Any = None
 
 
 class WireMessage(msgspec.Struct):
@@ -124,10 +132,11 @@ class WireMessage(msgspec.Struct):
 
 
 class WireFault(msgspec.Struct, gc=False):
-    """The ``error`` object of the error envelope."""
+    """The ``error`` object of the error envelope. ``code`` is OpenAI's: a word, or the number of a status."""
 
     type: str | None = None
     message: str | None = None
+    code: str | int | float | None = None
 
 
 _usage = msgspec.json.Decoder(_Usage)
@@ -168,7 +177,8 @@ class Meter:
     def read(self, report: msgspec.Raw) -> Usage | None:
         """Take one ``usage`` object as sent; return the totals if it said anything, else None.
 
-        A report that cannot be read is as good as none: the answer itself is not at fault.
+        A report that cannot be read, or a number that is no count, is as good as none: the answer itself is not at
+        fault.
         """
         if not present(report):
             return None
@@ -177,27 +187,38 @@ class Meter:
         except UNREADABLE:
             return None
         seen = self._seen
+        heard = wrong = False
         for field in _Usage.__struct_fields__:
             value = getattr(new, field)
-            if value is not None:
+            if value is None:
+                continue
+            if not isinstance(value, _CacheCreation | _OutputDetails):
+                value = count(value)
+            if value is None:
+                wrong = True
+            else:
+                heard = True
                 setattr(seen, field, value)
+        if wrong and not heard:
+            return None
         self.usage = self._total()
         return self.usage
 
     def _total(self) -> Usage:
         seen = self._seen
         made = seen.cache_creation or _CacheCreation()
-        hour = made.ephemeral_1h_input_tokens or 0
+        hour = count(made.ephemeral_1h_input_tokens) or 0
         write = seen.cache_creation_input_tokens
         if write is None:
-            write = hour + (made.ephemeral_5m_input_tokens or 0)
+            write = hour + (count(made.ephemeral_5m_input_tokens) or 0)
         read = seen.cache_read_input_tokens or 0
+        output = seen.output_tokens or 0
         details = seen.output_tokens_details or _OutputDetails()
         return Usage(
             input=(seen.input_tokens or 0) + read + write,
-            output=seen.output_tokens or 0,
+            output=output,
             cache_read=read,
             cache_write=write,
             cache_write_1h=min(hour, write),
-            reasoning=details.thinking_tokens or 0,
+            reasoning=min(count(details.thinking_tokens) or 0, output),
         )

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from mainstay.core.answer import Whole
-from mainstay.core.errors import MainstayError, UpstreamBroken, UpstreamFailed
+from mainstay.core.errors import UpstreamBroken, UpstreamFailed
 from mainstay.core.events import (
     Dialect,
     Event,
@@ -27,7 +27,7 @@ from mainstay.core.events import (
     ToolStarted,
 )
 from mainstay.core.fold import fold
-from mainstay.providers.openai.errors import classify_inner
+from mainstay.providers.openai.errors import classify_inner, inner_error
 from mainstay.providers.openai.wire import (
     BROKEN_OFF,
     LEGACY_ID,
@@ -52,6 +52,7 @@ from mainstay.providers.openai.wire import (
     sealed_thinking,
 )
 from mainstay.providers.openai.written import merge_field, write_usage
+from mainstay.providers.wire import mend
 
 __all__ = ["read_events", "read_whole", "write_whole"]
 
@@ -65,6 +66,7 @@ class _Choice(msgspec.Struct, gc=False):
     finish_reason: str | None = None
     message: _Message | None = None
     stop_reason: str | int | None = None
+    error: Any = None
 
 
 class _Summary(msgspec.Struct, gc=False):
@@ -88,25 +90,25 @@ def read_whole(body: bytes) -> Whole:
         UpstreamBroken: it is not an answer.
     """
     try:
-        if not body.isascii():
-            body.decode()
+        summary = _summarise(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        body = mend(body)
         try:
-            summary = _summary.decode(body)
-        except msgspec.ValidationError:
-            # Counts of an unknown shape are no reason to lose the answer.
-            fields = read_fields(body)
-            fields.pop("usage", None)
-            summary = _summary.decode(msgspec.json.encode(fields))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UpstreamBroken(_MALFORMED) from error
+            summary = _summarise(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise inner_error(body) or UpstreamBroken(_MALFORMED) from error
+    if summary.error:
+        raise classify_inner(body)
     choices = summary.choices
     if not choices:
-        raise _no_answer(body, summary)
+        raise inner_error(body) or UpstreamBroken(_MALFORMED)
     finish = []
     repair = False
     for choice in choices:
         word = choice.finish_reason or ""
         if word in BROKEN_OFF:
+            if choice.error:
+                raise classify_inner(msgspec.json.encode({"error": choice.error}))
             raise UpstreamFailed("The upstream gave up in the middle of its answer; try again.")
         called = False
         if choice.message is not None and (choice.message.tool_calls or choice.message.function_call):
@@ -127,6 +129,18 @@ def read_whole(body: bytes) -> Whole:
         read_usage(summary.usage),
         read_events,
     )
+
+
+def _summarise(body: bytes) -> _Summary:
+    if not body.isascii():
+        body.decode()
+    try:
+        return _summary.decode(body)
+    except msgspec.ValidationError:
+        # Counts of an unknown shape are no reason to lose the answer.
+        fields = read_fields(body)
+        fields.pop("usage", None)
+        return _summary.decode(msgspec.json.encode(fields))
 
 
 def read_events(body: bytes) -> tuple[Event, ...]:
@@ -370,10 +384,3 @@ def _repair_call(raw: msgspec.Raw) -> dict[str, Any]:
             function["arguments"] = "" if arguments == b"null" else arguments.decode()
         call["function"] = function
     return call
-
-
-def _no_answer(body: bytes, summary: _Summary) -> MainstayError:
-    fields = read_fields(body)
-    if summary.error is not None or bytes(fields.get("object", b"")) == b'"error"':
-        return classify_inner(body)
-    return UpstreamBroken(_MALFORMED)

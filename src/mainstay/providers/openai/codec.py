@@ -11,8 +11,9 @@ from mainstay.core.events import Dialect
 from mainstay.core.target import Target
 from mainstay.providers.openai.answers import read_whole
 from mainstay.providers.openai.errors import classify
+from mainstay.providers.openai.local import ask_local
 from mainstay.providers.openai.prompt_writer import adapt_prompt, write_prompt
-from mainstay.providers.openai.requests import ask_same, refuse
+from mainstay.providers.openai.requests import ask_same
 from mainstay.providers.openai.stream_reader import OpenAIStreamReader
 
 __all__ = ["OpenAICodec"]
@@ -27,8 +28,8 @@ class OpenAICodec:
 
     def request(self, ask: Ask, target: Target, *, stream: bool) -> tuple[bytes, bytes]:
         """Return the path below the base URL and the body; see :class:`~mainstay.providers.port.Codec`."""
-        if target.lacks and (missing := ask.features & target.lacks):
-            raise refuse(ask, target.model, missing)
+        if target.vendor == "llamacpp":
+            return _PATH, ask_local(ask, target, stream=stream)
         model = target.upstream or ask.model
         if ask.dialect is Dialect.OPENAI and ask.raw:
             return _PATH, ask_same(ask, model, stream=stream)

@@ -5,7 +5,7 @@ of its business. The types are read once per request, so they say only what a st
 """
 
 import re
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -23,8 +23,12 @@ __all__ = [
     "DoorMessage",
     "DoorPart",
     "DoorTool",
+    "explain",
+    "read_body",
     "read_door",
 ]
+
+_T = TypeVar("_T")
 
 
 class _ImageUrl(msgspec.Struct, gc=False):
@@ -167,6 +171,7 @@ MESSAGE_FIELDS = frozenset(DoorMessage.__struct_fields__)
 PART_FIELDS = frozenset(DoorPart.__struct_fields__)
 CALL_FIELDS = frozenset(DoorCall.__struct_fields__)
 
+_ROLES = "'system', 'developer', 'user', 'assistant', 'tool' or 'function'"
 _door = msgspec.json.Decoder(Door)
 _AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)`")
@@ -189,19 +194,7 @@ def read_door(body: bytes) -> Door:
     Raises:
         InvalidRequest: it is not JSON in UTF-8, or a field is of the wrong type; ``param`` names the field.
     """
-    try:
-        # msgspec checks only the strings it reads, but all of the body may go to the upstream.
-        if not body.isascii():
-            body.decode()
-        door = _door.decode(body)
-    except UnicodeDecodeError:
-        raise InvalidRequest("The body is not valid UTF-8; encode the JSON as UTF-8.") from None
-    except RecursionError:
-        raise InvalidRequest("The JSON of the body is nested too deeply; flatten it.") from None
-    except msgspec.ValidationError as error:
-        raise _explain(str(error)) from None
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(_describe(body, str(error))) from None
+    door = read_body(_door, body, _ROLES)
     if not door.messages:
         raise InvalidRequest("'messages' is empty; send at least one message.", param="messages")
     if not door.model:
@@ -211,6 +204,27 @@ def read_door(body: bytes) -> Door:
     return door
 
 
+def read_body(decoder: msgspec.json.Decoder[_T], body: bytes, roles: str) -> _T:
+    """Read a request of any dialect as ``decoder`` has it; ``roles`` lists the roles a message may have, in words.
+
+    Raises:
+        InvalidRequest: it is not JSON in UTF-8, or a field is of the wrong type; ``param`` names the field.
+    """
+    try:
+        # msgspec checks only the strings it reads, but all of the body may go to the upstream.
+        if not body.isascii():
+            body.decode()
+        return decoder.decode(body)
+    except UnicodeDecodeError:
+        raise InvalidRequest("The body is not valid UTF-8; encode the JSON as UTF-8.") from None
+    except RecursionError:
+        raise InvalidRequest("The JSON of the body is nested too deeply; flatten it.") from None
+    except msgspec.ValidationError as error:
+        raise explain(str(error), roles) from None
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(_describe(body, str(error))) from None
+
+
 def _describe(body: bytes, reason: str) -> str:
     if not body.strip():
         return "The body is empty; send a JSON object."
@@ -218,17 +232,18 @@ def _describe(body: bytes, reason: str) -> str:
     return f"The body is not valid JSON: {place}."
 
 
-def _explain(reason: str) -> InvalidRequest:
+def explain(reason: str, roles: str, at: str = "") -> InvalidRequest:
+    """Return what msgspec's ``reason`` for refusing a value means to a caller; ``at`` is the path of that value."""
     match = _AT.fullmatch(reason)
     what, path = (match["what"], match["path"] or "") if match else (reason, "")
+    path = f"{at}.{path}" if at and path else at or path
     if missing := _MISSING.fullmatch(what):
         param = f"{path}.{missing['name']}" if path else missing["name"]
         return InvalidRequest(f"'{param}' is missing; it is required.", param=param)
     if not path:
         return InvalidRequest("The body must be a JSON object.")
     if enum := _ENUM.fullmatch(what):
-        allowed = "'system', 'developer', 'user', 'assistant', 'tool' or 'function'"
-        return InvalidRequest(f"'{path}' must be {allowed}, not {enum['got'][:100]}.", param=path)
+        return InvalidRequest(f"'{path}' must be {roles}, not {enum['got'][:100]}.", param=path)
     if kinds := _EXPECTED.fullmatch(what):
         wanted = " or ".join(_WORDS.get(kind, kind) for kind in kinds["wanted"].split(" | "))
         got = _WORDS.get(kinds["got"], kinds["got"])

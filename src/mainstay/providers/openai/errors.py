@@ -7,27 +7,27 @@ nothing about: it is a 502 here, and the upstream's words, which may name our ke
 the upstream says               becomes                the caller sees
 ==============================  =====================  =======================================
 context too long, by code/words ContextOverflow        400, the upstream's words
-content filter, by code         ContentFiltered        400, its words and categories
-401, 402, 403, spent quota      UpstreamCredential     502, our words (operator)
+content filter, by code/words   ContentFiltered        400, its words and categories
+402, spent quota                UpstreamCredential     502 ``upstream_quota`` (operator)
+401, 403                        UpstreamCredential     502, our words (operator)
 404                             UpstreamFailed         502 ``upstream_not_found`` (operator)
+408                             UpstreamFailed         502 ``upstream_request_timeout``
+409                             UpstreamFailed         502 ``upstream_conflict``
 429                             UpstreamRateLimited    429 with ``retry-after``
-408, 409, 5xx                   UpstreamFailed         502, our words
+5xx                             UpstreamFailed         502, our words
 any other 4xx                   UpstreamRefused        its status, words, ``param`` and ``code``
 ==============================  =====================  =======================================
 
 Words are passed on after :func:`redact`. An error under a status of 200, or in a stream, is read the same way, by the
-status its own code or type stands for.
+status its own code or type stands for; Anthropic's form of an error is read as well.
 """
 
-import math
 import re
 from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 
-from mainstay.core.clock import wall_ms
 from mainstay.core.errors import (
     ContentFiltered,
     ContextOverflow,
@@ -37,49 +37,25 @@ from mainstay.core.errors import (
     UpstreamRateLimited,
     UpstreamRefused,
 )
+from mainstay.providers.errors import (
+    CONTEXT_CODES,
+    CONTEXT_WORDS,
+    FILTER_CODES,
+    FILTER_WORDS,
+    QUOTA_CODES,
+    QUOTA_WORDS,
+    error_status,
+    named_status,
+    retry_after,
+    should_retry,
+)
+from mainstay.providers.wire import mend
 
-__all__ = ["classify", "classify_inner", "redact", "render", "retry_after"]
+__all__ = ["classify", "classify_inner", "inner_error", "redact", "render"]
 
 _MAX_WORDS = 1000
-_CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "context_window_exceeded"})
-_CONTEXT_WORDS = re.compile(
-    r"maximum context length|context (?:length|window|size)[^.]{0,40}exceed"
-    r"|exceeds?[^.]{0,40}context (?:length|window|size)"
-    r"|longer than the model's context|too large for model with \d+ maximum|maximum prompt length",
-    re.IGNORECASE,
-)
-_FILTER_CODES = frozenset(
-    {
-        "content_filter",
-        "content_policy_violation",
-        "responsibleaipolicyviolation",
-        "moderation_blocked",
-        "data_inspection_failed",
-    }
-)
-_QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-#: What an error's own code or type says when no HTTP status does.
-_STATUS_OF = {
-    "invalid_request_error": 400,
-    "badrequesterror": 400,
-    "badrequest": 400,
-    "authentication_error": 401,
-    "invalid_api_key": 401,
-    "authenticationerror": 401,
-    "permission_error": 403,
-    "notfounderror": 404,
-    "not_found_error": 404,
-    "model_not_found": 404,
-    "rate_limit_exceeded": 429,
-    "rate_limit_error": 429,
-    "ratelimiterror": 429,
-    "tokens": 429,
-    "requests": 429,
-    "overloaded_error": 503,
-    "service_unavailable": 503,
-    "unavailable_error": 503,
-    "timeout_error": 504,
-}
+#: What else an UpstreamFailed is called, by the upstream's status.
+_FAILED = {404: "upstream_not_found", 408: "upstream_request_timeout", 409: "upstream_conflict"}
 
 _SECRET = re.compile(
     r"(?:bearer\s+\S+)"
@@ -110,16 +86,23 @@ class _Fault(msgspec.Struct):
 
 def classify(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> MainstayError:
     """Return the error that a response with ``status`` >= 400 means."""
-    return _judge(status, headers, _read_fault(body))
+    error = _judge(status, headers, _read_fault(_read_json(body)))
+    error.should_retry = should_retry(headers)
+    return error
 
 
 def classify_inner(body: bytes) -> MainstayError:
-    """Return the error that a body under a status of 200, or one event of a stream, holds."""
-    fault = _read_fault(body)
-    status = fault.status or next(
-        (_STATUS_OF[word] for word in (fault.code.lower(), fault.type.lower()) if word in _STATUS_OF), 500
-    )
-    return _judge(status, (), fault)
+    """Return the error that a body under a status of 200, or one event of a stream, is."""
+    return _judge_inner(_read_fault(_read_json(body)))
+
+
+def inner_error(body: bytes) -> MainstayError | None:
+    """Return the error that a body under a status of 200, or one event of a stream, holds; None when it holds none."""
+    data = _read_json(body)
+    fault = _read_fault(data)
+    data = data if isinstance(data, dict) else {}
+    says = data.get("error") or "error" in (data.get("object"), data.get("type"))
+    return _judge_inner(fault) if says or (fault.status and fault.message) else None
 
 
 def render(error: MainstayError) -> bytes:
@@ -143,40 +126,21 @@ def redact(words: str) -> str:
     return words if len(words) <= _MAX_WORDS else words[: _MAX_WORDS - 1] + "…"
 
 
-def retry_after(headers: Sequence[tuple[bytes, bytes]]) -> float | None:
-    """Return the seconds that ``retry-after-ms`` or ``retry-after`` (seconds or a date) ask to wait, or None."""
-    given = {name.lower(): value for name, value in headers if name.lower() in (b"retry-after", b"retry-after-ms")}
-    wait = _number(given.get(b"retry-after-ms"))
-    if wait is not None:
-        return wait / 1000
-    value = given.get(b"retry-after")
-    wait = _number(value)
-    if wait is not None or value is None:
-        return wait
-    try:
-        date = parsedate_to_datetime(value.decode("latin-1"))
-        return max(0.0, date.timestamp() - wall_ms() / 1000)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _number(value: bytes | None) -> float | None:
-    try:
-        number = float(value) if value is not None else math.nan
-    except ValueError:
-        return None
-    return max(0.0, number) if math.isfinite(number) else None
+def _judge_inner(fault: _Fault) -> MainstayError:
+    return _judge(fault.status or named_status(fault.code, fault.type) or 500, (), fault)
 
 
 def _judge(status: int, headers: Sequence[tuple[bytes, bytes]], fault: _Fault) -> MainstayError:
     code, kind = fault.code.lower(), fault.type.lower()
     words = redact(fault.message)
     client = 400 <= status < 500 and status not in (401, 402, 404, 408, 409, 429)
-    if _CONTEXT_CODES & {code, kind} or (client and _CONTEXT_WORDS.search(fault.message)):
+    if CONTEXT_CODES & {code, kind} or (client and CONTEXT_WORDS.search(fault.message)):
         return ContextOverflow(words or "The prompt is too long for the model; shorten it.", param=fault.param)
     inner = fault.fields.get("innererror")
     inner = inner if isinstance(inner, dict) else {}
-    if _FILTER_CODES & {code, kind, str(inner.get("code", "")).lower()}:
+    if FILTER_CODES & {code, kind, str(inner.get("code", "")).lower()} or (
+        client and FILTER_WORDS.search(fault.message)
+    ):
         found = fault.fields.get("content_filter_results") or fault.fields.get("content_filter_result")
         found = found or inner.get("content_filter_results") or inner.get("content_filter_result")
         return ContentFiltered(
@@ -185,17 +149,21 @@ def _judge(status: int, headers: Sequence[tuple[bytes, bytes]], fault: _Fault) -
             code="content_policy_violation" if code == "content_policy_violation" else None,
             extra={"content_filter_results": found} if found else None,
         )
-    if status in (401, 402, 403) or _QUOTA_CODES & {code, kind}:
+    if status == 402 or QUOTA_CODES & {code, kind} or (client and QUOTA_WORDS.search(fault.message)):
+        return UpstreamCredential(
+            "The gateway's account at the upstream is out of credit; ask the operator to check it.",
+            code="upstream_quota",
+        )
+    if status in (401, 403):
         return UpstreamCredential("The upstream refused the gateway's credential; ask the operator to check it.")
     if status == 429:
-        return UpstreamRateLimited("The upstream limits the rate; try again later.", retry_after=retry_after(headers))
-    if status == 404:
-        return UpstreamFailed(
-            "The upstream does not know this model or path; ask the operator to check the model's name.",
-            code="upstream_not_found",
-        )
-    if status in (408, 409) or status >= 500:
-        return UpstreamFailed(f"The upstream failed with status {status}; try again.", retry_after=retry_after(headers))
+        wait = retry_after(headers, limited=True)
+        return UpstreamRateLimited("The upstream limits the rate; try again later.", retry_after=wait)
+    if status in _FAILED or status >= 500:
+        message = f"The upstream failed with status {status}; try again."
+        if status == 404:
+            message = "The upstream does not know this model or path; ask the operator to check the model's name."
+        return UpstreamFailed(message, code=_FAILED.get(status), retry_after=retry_after(headers))
     return UpstreamRefused(
         words or "The upstream refused the request; check its fields.",
         param=fault.param,
@@ -204,14 +172,19 @@ def _judge(status: int, headers: Sequence[tuple[bytes, bytes]], fault: _Fault) -
     )
 
 
-def _read_fault(body: bytes) -> _Fault:
+def _read_json(body: bytes) -> Any:
+    """Return what ``body`` says, or None when it is not JSON; of a list its first item."""
+    for text in (body, mend(body)):
+        try:
+            data = msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+        return data[0] if isinstance(data, list) and data else data
+    return None
+
+
+def _read_fault(data: Any) -> _Fault:
     """Read the shapes seen: OpenAI's, an ``error`` that is a string, vLLM's flat object, FastAPI's ``detail``."""
-    try:
-        data = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Fault()
-    if isinstance(data, list) and data:
-        data = data[0]
     if not isinstance(data, dict):
         return _Fault()
     fields = data.get("error") or data.get("detail") or data
@@ -223,7 +196,7 @@ def _read_fault(body: bytes) -> _Fault:
         return _Fault()
     message = fields.get("message")
     code = fields.get("code")
-    status = next(filter(None, map(_status, (code, fields.get("status"), data.get("code")))), 0)
+    status = next(filter(None, map(error_status, (code, fields.get("status"), data.get("code")))), 0)
     param = fields.get("param")
     return _Fault(
         message if isinstance(message, str) else "",
@@ -233,13 +206,6 @@ def _read_fault(body: bytes) -> _Fault:
         status,
         fields,
     )
-
-
-def _status(value: object) -> int:
-    """Return ``value`` if it is the number of an HTTP error, also as text, else 0."""
-    if isinstance(value, str) and len(value) == 3 and value.isdigit():
-        value = int(value)
-    return value if isinstance(value, int) and 400 <= value <= 599 else 0
 
 
 def _read_details(details: list[Any]) -> _Fault:

@@ -28,6 +28,7 @@ from mainstay.core.prompt import (
     ToolChoice,
     ToolResultPart,
 )
+from mainstay.providers.openai.foreign import adapt_fields, adapt_parts
 from mainstay.providers.openai.wire import read_fields
 
 __all__ = ["adapt_prompt", "write_prompt"]
@@ -94,17 +95,19 @@ def adapt_prompt(prompt: Prompt) -> Prompt:
     Reasoning of earlier turns is left out: it is sealed for the vendor that made it, no model needs it to go on, and
     the official API has no field for it. Images in a tool's result move into a user message behind the results,
     because a ``tool`` message holds only text. A result that is an error says so in words. Fields of the other
-    dialect's own mean nothing here; only those of the top level travel, for the upstream to judge.
+    dialect's own mean nothing here: those of the top level are settled by ``foreign``, and what nobody knows travels,
+    for the upstream to judge.
 
     Raises:
-        Unsupported: a tool is another vendor's own (its web search and the like).
+        Unsupported: a tool is another vendor's own (its web search and the like), or a field or part cannot be said.
     """
+    prompt = adapt_fields(prompt)
     for i, tool in enumerate(prompt.tools):
         if tool.opaque is not None:
             raise Unsupported(f"'tools[{i}]' is a tool of another provider; leave it out.", param=f"tools[{i}]")
     messages: list[Message] = []
     moved: list[Part] = []
-    for message in prompt.messages:
+    for message in adapt_parts(prompt.messages):
         results = [part for part in message.parts if isinstance(part, ToolResultPart)]
         if moved and not results:
             messages.append(Message("user", tuple(moved)))

@@ -5,6 +5,8 @@ with top-level fields replaced and everything else kept byte for byte, in order.
 the copy that goes up is then rewritten with that one only when some field must change.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from mainstay.core.call import Ask
@@ -20,6 +22,8 @@ __all__ = ["ask_same", "read_ask", "refuse", "scan", "wants_legacy"]
 
 _TRUE = msgspec.Raw(b"true")
 _FALSE = msgspec.Raw(b"false")
+#: What a caller may set the limit of an answer's tokens with; the last is llama.cpp's own.
+_LIMITS = ("max_tokens", "max_completion_tokens", "n_predict")
 _USAGE_ONLY = msgspec.Raw(b'{"include_usage":true}')
 _PARTS = {"image_url": Feature.IMAGES, "input_audio": Feature.AUDIO, "file": Feature.DOCUMENTS}
 #: The field that asks for a feature, and what the caller would call it.
@@ -35,6 +39,7 @@ _FIELDS = {
     Feature.PENALTIES: ("frequency_penalty", "take frequency or presence penalties"),
     Feature.JSON: ("response_format", "hold its answer to JSON"),
     Feature.SCHEMA: ("response_format", "hold its answer to a JSON Schema"),
+    Feature.THINKING: ("thinking", "think within a budget"),
 }
 
 
@@ -78,11 +83,21 @@ def scan(ask: Ask) -> frozenset[Feature]:
     return frozenset(found)
 
 
-def refuse(ask: Ask, model: str, missing: frozenset[Feature]) -> Unsupported:
-    """Return the error for a request that needs what ``model`` lacks."""
+def refuse(
+    ask: Ask,
+    model: str,
+    missing: frozenset[Feature],
+    locate: Callable[[Ask, Feature], str | None] | None = None,
+) -> Unsupported:
+    """Return the error for a request that needs what ``model`` lacks.
+
+    ``locate`` finds the field that asks for a feature where the request is of another dialect.
+    """
     feature = min(missing, key=list(Feature).index)
     param, ability = _FIELDS[feature]
-    if ask.dialect is Dialect.OPENAI and ask.raw:
+    if locate is not None:
+        param = locate(ask, feature) or param
+    elif ask.dialect is Dialect.OPENAI and ask.raw:
         param = _locate(read_door(ask.raw), feature) or param
     return Unsupported(
         f"The model '{model}' cannot {ability}; leave out '{param}' or choose another model.", param=param
@@ -98,15 +113,18 @@ def wants_legacy(ask: Ask) -> bool:
     return functions is not None and bytes(functions) != b"null" and "tools" not in fields
 
 
-def ask_same(ask: Ask, model: str, *, stream: bool) -> bytes:
+def ask_same(ask: Ask, model: str, *, stream: bool, most: int | None = None) -> bytes:
     """Return the body that asks an upstream of this dialect: the caller's own bytes unless something must change.
 
-    A stream is always asked to report its usage: without it nothing could be metered.
+    A stream is always asked to report its usage: without it nothing could be metered. ``most`` is the limit of tokens
+    to set where the caller set none.
     """
     named = model != ask.model
-    if stream == ask.stream and not named and (not stream or ask.include_usage):
+    if most is None and stream == ask.stream and not named and (not stream or ask.include_usage):
         return ask.raw
     fields = read_fields(ask.raw)
+    if most is not None and all(bytes(fields.get(name, b"null")) == b"null" for name in _LIMITS):
+        fields["max_tokens"] = msgspec.Raw(b"%d" % most)
     if named:
         fields["model"] = msgspec.Raw(msgspec.json.encode(model))
     if stream:

@@ -26,7 +26,7 @@ from mainstay.core.events import (
 )
 from mainstay.core.sse import SseEvent
 from mainstay.providers.openai.calls import Calls
-from mainstay.providers.openai.errors import classify_inner
+from mainstay.providers.openai.errors import classify_inner, inner_error
 from mainstay.providers.openai.wire import (
     BROKEN_OFF,
     LEGACY_ID,
@@ -51,6 +51,7 @@ from mainstay.providers.openai.wire import (
     read_usage,
     sealed_thinking,
 )
+from mainstay.providers.wire import mend
 
 __all__ = ["OpenAIStreamReader"]
 
@@ -95,6 +96,9 @@ class OpenAIStreamReader:
             if not wire.isascii():
                 wire.decode()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if event.name == b"error":
+                raise classify_inner(wire) from None
+            wire = mend(wire)
             retried = self._retry(wire)
             if retried is None:
                 return None
@@ -172,9 +176,14 @@ class OpenAIStreamReader:
         return msgspec.json.encode(fields)
 
     def _retry(self, wire: bytes) -> Chunk | None:
-        """Read what the common path could not: ``[DONE]``, or a chunk whose counts are of an unknown shape."""
+        """Read what the common path could not: ``[DONE]``, mended text, or counts of an unknown shape."""
         if wire.strip() == b"[DONE]":
             return None
+        try:
+            if is_text(wire):
+                return _decode(wire)
+        except (msgspec.DecodeError, RecursionError):
+            pass
         try:
             fields = read_fields(wire)
             fields.pop("usage", None)
@@ -185,12 +194,14 @@ class OpenAIStreamReader:
         if self._is_complete():
             # The answer is whole; what is broken comes after it.
             return None
-        raise UpstreamBroken(_UNREADABLE)
+        raise inner_error(wire) or UpstreamBroken(_UNREADABLE)
 
     def _explain(self, wire: bytes, chunk: Chunk, name: bytes) -> Frame:
         """Raise the error that an event holds; let pass one without choices that holds none."""
-        if chunk.error or name == b"error" or chunk.object == "error":
+        if chunk.error or name == b"error":
             raise classify_inner(wire)
+        if (error := inner_error(wire)) is not None:
+            raise error
         if not self._started:
             raise UpstreamBroken("The upstream's stream does not begin like a chat completion.")
         usage = read_usage(chunk.usage)
@@ -248,6 +259,8 @@ def _read_call(call: ChunkCall, state: _Choice, index: int, events: list[Event])
 def _end(choice: ChunkChoice, word: str, state: _Choice, events: list[Event], renamed: dict[int, str]) -> None:
     """Append the end of a choice; note in ``renamed`` what the upstream should have called it."""
     if word in BROKEN_OFF:
+        if choice.error:
+            raise classify_inner(msgspec.json.encode({"error": choice.error}))
         raise UpstreamInterrupted("The upstream gave up in the middle of its answer; try again.")
     state.finished = True
     called = state.called or state.legacy

@@ -12,6 +12,7 @@ import msgspec
 
 from mainstay.core.events import Dialect, FinishReason, Opaque
 from mainstay.core.usage import Usage
+from mainstay.providers.wire import count
 
 __all__ = [
     "ANSWER_FIELDS",
@@ -98,7 +99,8 @@ _WORDS = {
 }
 _CHUNK_DELTA_FIELDS = DELTA_FIELDS | set(PIECES)
 
-Count = int | float | None
+#: Whatever was sent: it goes through :func:`count` before it is believed.
+Count = Any
 
 
 class _InputDetails(msgspec.Struct, gc=False):
@@ -168,6 +170,8 @@ class ChunkChoice(msgspec.Struct, gc=False):
     finish_reason: str | None = None
     logprobs: msgspec.Raw = NOTHING
     stop_reason: str | int | None = None
+    #: OpenRouter's: why a choice ended in ``error``.
+    error: Any = None
 
 
 class Chunk(msgspec.Struct, gc=False):
@@ -246,40 +250,37 @@ def read_usage(usage: WireUsage | None) -> Usage | None:
     """Return token counts by kind, or None when nothing was counted.
 
     ``prompt_tokens`` includes cached tokens everywhere. xAI leaves reasoning out of ``completion_tokens``; its total
-    tells.
+    tells. What is no count says nothing, and no part is larger than its whole.
     """
-    if usage is None or (usage.prompt_tokens is None and usage.completion_tokens is None):
+    if usage is None:
         return None
-    asked = int(usage.prompt_tokens or 0)
-    made = int(usage.completion_tokens or 0)
-    before = usage.prompt_tokens_details
-    after = usage.completion_tokens_details
-    if before is None and after is None and usage.prompt_cache_hit_tokens is None and usage.cached_tokens is None:
-        read, write = usage.cache_read_input_tokens, usage.cache_creation_input_tokens
-        if not read and not write:
-            return Usage(asked, made)
-    before = before or _InputDetails()
-    after = after or _OutputDetails()
-    reasoning = int(after.reasoning_tokens or 0)
-    if reasoning and usage.total_tokens == asked + made + reasoning:
+    asked, made = count(usage.prompt_tokens), count(usage.completion_tokens)
+    if asked is None and made is None:
+        return None
+    asked, made = asked or 0, made or 0
+    before = usage.prompt_tokens_details or _InputDetails()
+    after = usage.completion_tokens_details or _OutputDetails()
+    read = _first(
+        before.cached_tokens, usage.prompt_cache_hit_tokens, usage.cached_tokens, usage.cache_read_input_tokens
+    )
+    write = _first(before.cache_write_tokens, before.cache_creation_tokens, usage.cache_creation_input_tokens)
+    reasoning = count(after.reasoning_tokens) or 0
+    if reasoning and count(usage.total_tokens) == asked + made + reasoning:
         made += reasoning
     return Usage(
         input=asked,
         output=made,
-        cache_read=int(
-            before.cached_tokens
-            or usage.prompt_cache_hit_tokens
-            or usage.cached_tokens
-            or usage.cache_read_input_tokens
-            or 0
-        ),
-        cache_write=int(
-            before.cache_write_tokens or before.cache_creation_tokens or usage.cache_creation_input_tokens or 0
-        ),
-        reasoning=reasoning,
-        audio_input=int(before.audio_tokens or 0),
-        audio_output=int(after.audio_tokens or 0),
+        cache_read=min(read, asked),
+        cache_write=min(write, asked),
+        reasoning=min(reasoning, made),
+        audio_input=min(_first(before.audio_tokens), asked),
+        audio_output=min(_first(after.audio_tokens), made),
     )
+
+
+def _first(*values: object) -> int:
+    """Return the first count that is one and not 0, or 0."""
+    return next(filter(None, map(count, values)), 0)
 
 
 def opaque(level: str, fields: Fields, choice: int = 0) -> Opaque:
