@@ -13,8 +13,10 @@ import httptools
 
 from bench.wire import DONE, MARK, Request
 
-__all__ = ["Connection", "StreamConnection", "connect"]
+__all__ = ["UNTOLD", "Connection", "StreamConnection", "connect"]
 
+#: How the failure of an overloaded server ends that does not say when to come again.
+UNTOLD = " without retry-after"
 _KEEP = max(len(MARK), len(DONE.strip())) - 1
 
 
@@ -35,6 +37,7 @@ class Connection(asyncio.Protocol):
         self.open = False
         self.busy = False
         self._now = 0.0
+        self._piece = b""
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._expected = 0
@@ -47,6 +50,11 @@ class Connection(asyncio.Protocol):
         self.failure = None
         self._expected = request.events
         self._transport.write(request.data)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request may be sent: the server may have closed it, and the loop not yet said so."""
+        return self.open and self._transport is not None and not self._transport.is_closing()
 
     def close(self) -> None:
         """Close without a word; a request in flight ends as failed."""
@@ -62,6 +70,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Stamp the time and feed the parser (asyncio's hook)."""
         self._now = time.perf_counter()
+        self._piece = data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -86,7 +95,11 @@ class Connection(asyncio.Protocol):
         self._end(self._verdict())
 
     def _verdict(self) -> str | None:
-        return None if self.status == 200 else f"status {self.status}"
+        if self.status == 200:
+            return None
+        # Refusals are small: head and body come as one piece.
+        told = self.status not in (429, 503) or b"\r\nretry-after:" in self._piece.lower()
+        return f"status {self.status}{'' if told else UNTOLD}"
 
     def _end(self, failure: str | None) -> None:
         if not self.busy:

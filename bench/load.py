@@ -88,11 +88,7 @@ class _Run:
         if connection.open:
             self.again(connection)
         else:
-            self.all.discard(connection)
-            connection.close()
-            task = asyncio.get_running_loop().create_task(self._replace())
-            self.opening.add(task)
-            task.add_done_callback(self.opening.discard)
+            self.replace(connection)
 
     def again(self, connection: Connection) -> None:
         """Use an idle connection; the loops say how."""
@@ -103,6 +99,14 @@ class _Run:
         self.events += len(arrivals)
         self.first.append(arrivals[0] - connection.due)
         self.gaps.extend([later - earlier for earlier, later in pairwise(arrivals)])
+
+    def replace(self, connection: Connection) -> None:
+        """Open another in place of one that can be used no more."""
+        self.all.discard(connection)
+        connection.close()
+        task = asyncio.get_running_loop().create_task(self._replace())
+        self.opening.add(task)
+        task.add_done_callback(self.opening.discard)
 
     async def _replace(self) -> None:
         while not self.finished.is_set():
@@ -183,8 +187,8 @@ class _Open(_Run):
             due = self.next_due
             self.lateness.append(max(now - due, 0.0))
             self.asked += 1
-            if self.idle:
-                connection = self.idle.pop()
+            connection = self._rested()
+            if connection is not None:
                 connection.due = due
                 connection.send(self.request)
             else:
@@ -197,6 +201,15 @@ class _Open(_Run):
             self.next_due = self.started + offset
             now = time.perf_counter()
         self.alarm.set(self.next_due)
+
+    def _rested(self) -> Connection | None:
+        """An idle connection; those that the server closed while they rested are opened anew."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.ready:
+                return connection
+            self.replace(connection)
+        return None
 
     def again(self, connection: Connection) -> None:
         """Serve the longest waiting request, or rest."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ROOT", "Process", "Weight", "cores_busy", "free_port", "on_cores", "start", "wait_until"]
+__all__ = ["ROOT", "Process", "Weight", "cores_busy", "cpu_seconds", "free_port", "on_cores", "start", "wait_until"]
 
 ROOT = Path(__file__).resolve().parent.parent
 _PROC = Path("/proc")
@@ -120,6 +120,15 @@ def cores_busy(cores: frozenset[int]) -> float | None:
         return None
     # user, nice, system, idle, iowait, irq, softirq, steal
     return sum(sum(row) - row[3] - row[4] for row in ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """CPU seconds of the process's living threads, to the microsecond; None where the system does not tell."""
+    try:
+        tasks = list((_PROC / str(pid) / "task").iterdir())
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def free_port() -> int:

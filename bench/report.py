@@ -7,13 +7,14 @@ median over the rounds. It names no path and no host.
 import json
 import os
 import platform
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import goals
 from bench.run import Outcome, Settings
 from bench.stats import median
+from bench.text import table
 
 __all__ = ["FIGURES", "Cell", "Figure", "cells", "document", "markdown", "write"]
 
@@ -124,11 +125,15 @@ def markdown(outcome: Outcome, settings: Settings) -> str:
         line = cells(outcome, figure)
         if line:
             rows.append([figure.title, *(_text(figure, line.get(peer)) for peer in peers)])
-    parts = [_table(rows), _legend(settings)]
-    versions = ", ".join(f"{peer} {outcome.versions[peer]}" for peer in peers if outcome.versions[peer] != "-")
+    parts = [table(rows), _legend(settings)] if peers else []
+    if outcome.own:
+        parts += [goals.markdown(outcome.own), _OWN_LEGEND]
+    known = [*peers, *(["mainstay"] if outcome.own and "mainstay" not in peers else [])]
+    versions = ", ".join(f"{peer} {outcome.versions[peer]}" for peer in known if outcome.versions[peer] != "-")
     parts.append(f"Versions: {versions}.")
     notes = [f"- {peer} was left out: {reason}" for peer, reason in outcome.skipped.items()]
     notes += [f"- {note}" for note in outcome.notes]
+    notes += [f"- {note}" for note in outcome.own_notes]
     notes += [
         f"- {finding.peer}, round {finding.round}: {note}" for finding in outcome.findings for note in finding.notes
     ]
@@ -150,21 +155,6 @@ def _ratio(ratio: float) -> str:
     return f"{ratio:.4f}" if 0 < ratio < 0.01 else f"{ratio:.2f}"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for index, row in enumerate(rows):
-        padded = [
-            row[0].ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-        ]
-        lines.append("| " + " | ".join(padded) + " |")
-        if index == 0:
-            rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-            lines.append("| " + " | ".join(rule) + " |")
-    return "\n".join(lines)
-
-
 def _legend(settings: Settings) -> str:
     plan = settings.plan
     return (
@@ -175,9 +165,15 @@ def _legend(settings: Settings) -> str:
     )
 
 
+_OWN_LEGEND = (
+    "Mainstay alone, against what it promises: real gateways, scripted upstreams and callers on this machine, each row "
+    "a comparison within itself."
+)
+
+
 def document(outcome: Outcome, settings: Settings, date: str) -> dict[str, Any]:
     """Everything, for the JSON file."""
-    table = {
+    lines = {
         f"{figure.key}:{figure.compare}": {peer: asdict(cell) for peer, cell in cells(outcome, figure).items()}
         for figure in FIGURES
     }
@@ -197,7 +193,10 @@ def document(outcome: Outcome, settings: Settings, date: str) -> dict[str, Any]:
         "setups": outcome.setups,
         "skipped": outcome.skipped,
         "notes": outcome.notes,
-        "table": table,
+        "table": lines,
+        "own": outcome.own,
+        "kept": goals.verdicts(outcome.own),
+        "own_notes": outcome.own_notes,
         "findings": [asdict(finding) for finding in outcome.findings],
     }
 

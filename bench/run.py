@@ -4,6 +4,7 @@ Peers take turns (A B C A B C) so that a noisy minute falls on all of them. The 
 upstreams have the rest. It makes no ratios and writes no file.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from bench.load import Load
 from bench.peers import PEERS, Peer, Running, Upstreams
 from bench.peers.port import get_ok, post_ok
 from bench.processes import ROOT, Process, cores_busy, free_port, on_cores, start, wait_until
-from bench.rows import ROWS, Plan, Visit, memory
+from bench.rows import OWN_ROWS, ROWS, Plan, Trial, Visit, memory
 from bench.rows.startup import import_seconds
 
 __all__ = ["Finding", "Outcome", "Settings", "run"]
@@ -27,6 +28,7 @@ __all__ = ["Finding", "Outcome", "Settings", "run"]
 _SLICE = 0.25  # seconds of load between two looks at whether a peer is warm
 _FASTER = 1.05
 _SETTLED = 2
+_CROWD = 1.5
 
 Say = Callable[[str], None]
 
@@ -57,13 +59,15 @@ class Finding:
 
 @dataclass(slots=True)
 class Outcome:
-    """Everything found, and why a peer is missing."""
+    """Everything found, and why a peer is missing; `own` has the figures of Mainstay alone."""
 
     versions: dict[str, str] = field(default_factory=dict)
     setups: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    own: dict[str, float] = field(default_factory=dict)
+    own_notes: list[str] = field(default_factory=list)
 
 
 async def run(settings: Settings, say: Say) -> Outcome:
@@ -84,6 +88,8 @@ async def run(settings: Settings, say: Say) -> Outcome:
                         outcome.skipped[peer.name] = f"round {number}: {_plain(error, scratch)}"
                         say(f"  {peer.name} is left out: {_plain(error, scratch)}")
                         peers.remove(peer)
+            if any(name in settings.rows for name in OWN_ROWS):
+                await _own(settings, upstreams, scratch, outcome, say)
     return outcome
 
 
@@ -153,6 +159,32 @@ async def _visit(peer: Peer, number: int, settings: Settings, upstreams: Upstrea
     finally:
         if running.process is not None:
             running.process.stop()
+
+
+async def _own(settings: Settings, upstreams: Upstreams, scratch: Path, outcome: Outcome, say: Say) -> None:
+    """Run the rows of Mainstay alone, once each: they are long, and each is a comparison within itself."""
+    try:
+        outcome.versions["mainstay"] = PEERS["mainstay"]().prepare(allow_install=False)
+    except Unavailable as reason:
+        outcome.skipped["mainstay"] = str(reason)
+        say(f"mainstay is left out: {reason}")
+        return
+    trial = Trial(settings.plan, scratch, settings.gateway_cores, upstreams, outcome.own, outcome.own_notes)
+    for name, row in OWN_ROWS.items():
+        if name in settings.rows:
+            say(f"mainstay alone: {name}")
+            outcome.own_notes += _crowded(name)
+            try:
+                await row.run(trial)
+            except (OSError, RuntimeError, TimeoutError) as error:
+                trial.notes.append(f"{name}: {_plain(error, scratch)}")
+
+
+def _crowded(row: str) -> list[str]:
+    """A note where more wait for the processors than these rows themselves explain: every time is then the queue's."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    crowd = f"{row}: {load:.1f} processes wanted {cores} cores when it began; measure again on a quiet machine"
+    return [crowd] if load > _CROWD * cores else []
 
 
 @contextmanager

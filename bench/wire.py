@@ -46,8 +46,8 @@ class Request:
     events: int = 0  # content events of a streamed answer; 0 for an answer in one piece
 
 
-def question(model: str, *, stream: bool = False, size: int = 0) -> bytes:
-    """A chat-completion request body; the prompt is padded until the body has about `size` bytes."""
+def question(model: str, *, stream: bool = False, size: int = 0, **fields: object) -> bytes:
+    """A chat-completion request body with these further fields; padded until it has about `size` bytes."""
     body: dict[str, object] = {
         "model": model,
         "messages": [
@@ -55,6 +55,7 @@ def question(model: str, *, stream: bool = False, size: int = 0) -> bytes:
             {"role": "user", "content": _PROMPT},
         ],
     }
+    body.update(fields)
     if stream:
         body["stream"] = True
     padding = size - len(json.dumps(body))
@@ -81,8 +82,8 @@ def post(base_url: str, body: bytes, headers: dict[str, str], events: int = 0) -
     return Request(parts.hostname, parts.port, "\r\n".join(lines).encode() + body, events)
 
 
-def completion(model: str) -> bytes:
-    """The fixed answer, about 700 bytes."""
+def completion(model: str, tokens: int = 57) -> bytes:
+    """The fixed answer, about 700 bytes, which claims to have that many tokens."""
     return json.dumps(
         {
             "id": _ID,
@@ -97,7 +98,7 @@ def completion(model: str) -> bytes:
                     "finish_reason": "stop",
                 }
             ],
-            "usage": {"prompt_tokens": 41, "completion_tokens": 57, "total_tokens": 98},
+            "usage": {"prompt_tokens": 41, "completion_tokens": tokens, "total_tokens": 41 + tokens},
             "system_fingerprint": "fp_bench",
         }
     ).encode()

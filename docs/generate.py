@@ -11,6 +11,7 @@ from typing import Any
 import typer.main
 from line_picture import Place, draw
 from settings import config_page, slug
+from vendors import vendors_page
 
 from mainstay.cli.main import app as cli
 from mainstay.core import errors
@@ -50,6 +51,14 @@ _ADDED = {
 _NARROWER = {
     "loop_detected": ("InvalidRequest", 508, "A provider's `base_url` leads back to this gateway: correct it."),
     "expectation_failed": ("InvalidRequest", 417, "The `Expect` header asks for something other than `100-continue`."),
+    "origin_not_allowed": ("Forbidden", 403, "A web page called `/mcp`: add its address to `mcp.origins`."),
+    "response_not_found": ("NotFound", 404, "Never kept, expired, deleted or another team's: begin anew."),
+    "item_not_found": ("InvalidRequest", 404, "An `item_reference` to what this key cannot see: send the item itself."),
+    "file_not_found": ("NotFound", 404, "Never there, expired, deleted or another team's: upload it again."),
+    "file_in_use": ("InvalidRequest", 409, "A batch that is not finished reads the file: cancel the batch first."),
+    "storage_limit_exceeded": ("BodyTooLarge", 413, "The team's files take `batches.max_storage`: delete some."),
+    "too_many_batches": ("InvalidRequest", 429, "The team has `batches.max_open` unfinished batches: wait for one."),
+    "batch_not_cancellable": ("InvalidRequest", 409, "The batch is finished, or all but: there is nothing to cancel."),
     "upstream_not_found": ("UpstreamFailed", 502, "The upstream knows no such model or path: the operator must look."),
     "upstream_quota": ("UpstreamCredential", 502, "The upstream's account is out of credit: the operator must look."),
     "upstream_conflict": ("UpstreamFailed", 502, "The upstream was busy with a conflicting request; try again."),
@@ -245,6 +254,7 @@ PAGES = {
     "reference/metrics.md": metrics_page,
     "reference/commands.md": commands_page,
     "reference/line.md": line_page,
+    "reference/vendors.md": vendors_page,
     "line.svg": line_picture,
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mainstay.config import default_config_text
 from mainstay.config.publish import json_schema
-from mainstay.core.target import Feature
+from mainstay.core.target import Feature, Operation
 
 __all__ = ["config_page", "slug"]
 
@@ -35,6 +35,19 @@ An unknown field is an error. What is left out has the default below; "—" mean
 
 #: The order within a table: these first, the others as in the schema.
 _FIRST = ("kind", "model", "provider", "targets", "base_url", "api_key", "input", "output")
+_OPERATIONS = {
+    Operation.CHAT: "`/v1/chat/completions`, `/v1/messages`, `/v1/responses`",
+    Operation.COUNT: "`/v1/messages/count_tokens`",
+    Operation.COMPLETION: "`/v1/completions`",
+    Operation.EMBEDDING: "`/v1/embeddings`",
+    Operation.MODERATION: "`/v1/moderations`",
+    Operation.TRANSCRIPTION: "`/v1/audio/transcriptions`",
+    Operation.TRANSLATION: "`/v1/audio/translations`",
+    Operation.SPEECH: "`/v1/audio/speech`",
+    Operation.IMAGE: "`/v1/images/generations`",
+    Operation.IMAGE_EDIT: "`/v1/images/edits`",
+    Operation.RERANK: "`/v1/rerank`",
+}
 _FEATURES = {
     Feature.TOOLS: "`tools`, `functions`, or messages with tool calls and their results",
     Feature.IMAGES: "a content part of type `image_url`",
@@ -60,12 +73,14 @@ def config_page() -> str:
         table, path = next(option for option in node["anyOf"] if option.get("type") != "null"), section
         if "patternProperties" in table:
             (table,) = table["patternProperties"].values()
+            # A bare text may stand for the mapping.
+            table = next((option for option in table.get("anyOf", ()) if "$ref" in option), table)
             path += ".NAME"
         kinds = [_target(option) for option in table.get("oneOf", ())]
         if kinds:
             out.append(f"\n## {section}\n\n{node['description']}\n")
             for name in kinds:
-                kind = defs[name]["properties"]["kind"]["const"]
+                kind = defs[name]["properties"]["kind"].get("const", "NAME")
                 out.append(f"\n### {section}, kind: {kind}\n\n{defs[name]['description']}\n")
                 out += _group(name, path, defs, f"{section}.{kind}")
         else:
@@ -75,6 +90,8 @@ def config_page() -> str:
     out.append("\n## features\n\nWhat a model may lack, for `lacks`. A call needs the feature when it has:\n\n")
     out.append("| feature | in the call |\n|---|---|\n")
     out += [f"| `{feature}` | {_FEATURES[feature]} |\n" for feature in Feature]
+    out.append("\n## operations\n\nWhat a model may be asked to do.\n\n| operation | at |\n|---|---|\n")
+    out += [f"| `{operation}` | {_OPERATIONS[operation]} |\n" for operation in Operation]
     out.append(f"\n## The file that `mainstay up` writes\n\n```yaml\n{default_config_text()}```\n")
     return "".join(out)
 
@@ -99,16 +116,35 @@ def _group(name: str, path: str, defs: dict[str, Any], anchor: str) -> Iterator[
         meaning = spec["description"].replace("|", "\\|")
         yield f'| <a id="{anchor}.{field}"></a>`{field}` | {_type(spec, defs, where)} | {default} | {meaning} |\n'
     for found, field in inner:
-        yield f"\n### {path}.{field}\n\n{defs[found]['description']}\n"
-        yield from _group(found, f"{path}.{field}", defs, f"{anchor}.{field}")
+        below = field + _kind(found, defs)
+        yield f"\n### {path}.{below}\n\n{defs[found]['description']}\n"
+        yield from _group(found, f"{path}.{below}", defs, f"{anchor}.{below}")
+
+
+def _kind(name: str, defs: dict[str, Any]) -> str:
+    """Return what tells a group from others in its place: ``.enum`` for one of a kind, "" for one alone."""
+    kind = defs[name].get("properties", {}).get("kind", {}).get("const")
+    return f".{kind}" if kind else ""
+
+
+def _values(option: dict[str, Any]) -> Any:
+    """Return what the values of a mapping are; None for what is no mapping."""
+    return option.get("additionalProperties") or next(iter(option.get("patternProperties", {}).values()), None)
+
+
+def _options(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the alternatives of a setting, however they are nested."""
+    inner = spec.get("anyOf") or spec.get("oneOf")
+    return [found for option in inner for found in _options(option)] if inner else [spec]
 
 
 def _named(spec: dict[str, Any]) -> list[str]:
     """Return the names of the definitions that a setting's value may follow."""
-    options = spec.get("anyOf", [spec])
+    options = _options(spec)
     found = [_target(option) for option in options]
     for option in options:
-        found += _named(option["items"]) if isinstance(option.get("items"), dict) else []
+        for inner in (option.get("items"), _values(option)):
+            found += _named(inner) if isinstance(inner, dict) else []
     return [name for name in found if name and name != "Reference"]
 
 
@@ -125,7 +161,7 @@ def _default(spec: dict[str, Any], where: str) -> str:
 
 
 def _type(spec: dict[str, Any], defs: dict[str, Any], where: str) -> str:
-    options = spec.get("anyOf", [spec])
+    options = _options(spec)
     said = [text for option in options if (text := _plain(option, defs, where))]
     if any(text.startswith("number") for text in said):
         said = [text for text in said if text != "text"]
@@ -141,15 +177,24 @@ def _plain(option: dict[str, Any], defs: dict[str, Any], where: str) -> str:
     if name == "Reference" or kind == "null":
         return ""
     if name:
-        return f"[mapping]({where})" if "properties" in defs[name] else "[feature](#features)"
+        if "properties" not in defs[name]:
+            return f"[{name.lower()}](#{name.lower()}s)"
+        kind = _kind(name, defs)
+        return f"[{kind.removeprefix('.') or 'mapping'}]({where}{slug(kind)})"
     if "const" in option:
         return f"`{option['const']}`"
+    if "not" in option:
+        return ""
+    if len(option.get("enum", ())) > 20:
+        return "[vendor](vendors.md)"
     if "enum" in option:
         return ", ".join(f"`{value}`" for value in option["enum"])
     if kind == "array":
         return f"list of {_type(option['items'], defs, where)}"
     if kind == "object":
-        values = option.get("additionalProperties") or next(iter(option["patternProperties"].values()))
+        values = _values(option)
+        if not isinstance(values, dict):
+            return "mapping"
         return f"mapping of name to {_type(values, defs, where)}"
     if kind in ("integer", "number"):
         return ("whole number" if kind == "integer" else "number") + _bounds(option)

@@ -1,9 +1,23 @@
-"""The rows of the table, in the order in which they are run on each visit to a peer."""
+"""The rows of the table, in the order in which they are run: those of every peer, and those of Mainstay alone."""
 
-from bench.rows import bodies, latency, memory, streams, throughput
-from bench.rows.port import Plan, Row, Visit
+from bench.rows import (
+    amplify,
+    bodies,
+    cancel,
+    drill,
+    engine,
+    fair,
+    goodput,
+    hedge,
+    latency,
+    memory,
+    streams,
+    throughput,
+    translate,
+)
+from bench.rows.port import OwnRow, Plan, Row, Trial, Visit
 
-__all__ = ["ROWS", "Plan", "Row", "Visit"]
+__all__ = ["OWN_ROWS", "ROWS", "OwnRow", "Plan", "Row", "Trial", "Visit"]
 
 _ORDER = (
     throughput.ROW,
@@ -15,4 +29,6 @@ _ORDER = (
     bodies.ROW,
     memory.ROW,
 )
+_OWN = (engine.ROW, cancel.ROW, hedge.ROW, amplify.ROW, fair.ROW, goodput.ROW, drill.ROW, translate.ROW)
 ROWS: dict[str, Row] = {row.name: row for row in _ORDER}
+OWN_ROWS: dict[str, OwnRow] = {row.name: row for row in _OWN}

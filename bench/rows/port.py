@@ -1,6 +1,7 @@
-"""What a row is: a measurement of one running peer that yields named figures.
+"""What a row is: a measurement that yields named figures, of one running peer or of Mainstay alone.
 
-Rows know endpoints and load, not which peer stands behind them; ratios are made later, by report.py.
+Rows of peers know endpoints and load, not which peer stands behind them; ratios are made later, by report.py. Rows of
+Mainstay alone start gateways of their own, on the configuration that they are about.
 """
 
 import asyncio
@@ -11,19 +12,22 @@ from pathlib import Path
 
 from bench import load, wrk
 from bench.load import Load
-from bench.peers.port import Running
+from bench.peers.port import Running, Upstreams
 from bench.processes import Weight
 from bench.upstream import Script
 from bench.wire import Request
 
-__all__ = ["Plan", "Row", "Visit", "script_upstream"]
+__all__ = ["OwnRow", "Plan", "Row", "Trial", "Visit", "script_upstream"]
 
 _ENOUGH = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how hard: seconds per load run, connections, the fixed rate, requests of the memory row."""
+    """How long and how hard: seconds per load run, connections, the fixed rate, requests of the memory row.
+
+    scale: what the counts of the rows of Mainstay alone are multiplied by.
+    """
 
     seconds: float
     connections: int = 16
@@ -32,6 +36,7 @@ class Plan:
     memory_seconds: float = 20.0
     warm_seconds: float = 8.0
     stream_events: int = 50
+    scale: float = 1.0
 
 
 @dataclass(slots=True)
@@ -76,12 +81,39 @@ class Visit:
         return await load.closed_loop(request, connections=connections, seconds=lasting, grace=20.0)
 
 
+@dataclass(slots=True)
+class Trial:
+    """What a row of Mainstay alone reads, and where it leaves its findings.
+
+    cores: where its gateways run; this process, and the upstreams it serves itself, stay where they are.
+    """
+
+    plan: Plan
+    scratch: Path
+    cores: frozenset[int]
+    upstreams: Upstreams
+    figures: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def many(self, count: int) -> int:
+        """That many, scaled to the size of the run."""
+        return max(round(count * self.plan.scale), 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A named measurement; `run` adds to the visit's figures."""
 
     name: str
     run: Callable[[Visit], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRow:
+    """A named measurement of Mainstay alone; `run` adds to the trial's figures."""
+
+    name: str
+    run: Callable[[Trial], Awaitable[None]]
 
 
 async def script_upstream(port: int, script: Script) -> None:

@@ -22,23 +22,31 @@ import uvloop
 from mainstay.api.asgi import Api
 from mainstay.api.health import HealthEndpoints
 from mainstay.assembly import Blueprint, Rooms, show_standings
+from mainstay.batches.desk import Desk
 from mainstay.config.load import Loaded
 from mainstay.core.errors import SetupError
+from mainstay.core.ports import Origin
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.engines.llamacpp import LlamaCpp
 from mainstay.engines.null import NoEngine
 from mainstay.identity.keyring import open_keyring, snapshot_path
-from mainstay.providers.openai import render_error
+from mainstay.identity.keys import load_pepper
+from mainstay.runtime.client import LeanTransport
 from mainstay.runtime.leash import Leash
 from mainstay.runtime.server import Limits, Server
-from mainstay.runtime.state import read_state
+from mainstay.runtime.state import has_begun, read_state
 from mainstay.runtime.supervisor import Listen, Plan
 from mainstay.store.journal import Journal
+from mainstay.store.kv import open_key_values
 from mainstay.telemetry.logs import configure_logs
 from mainstay.telemetry.metrics import Slab, exposition
 from mainstay.telemetry.stage import Observer
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from mainstay.api.grpc.listener import GrpcListener
+    from mainstay.batches.jobs import Runner
     from mainstay.telemetry.jobs import Loader
 
 __all__ = ["control_main", "plan", "worker_main"]
@@ -48,6 +56,13 @@ _log = structlog.get_logger("mainstay.app")
 _TICK = 0.2
 #: Ticks between two updates of the models' gauges.
 _SHOW = 5
+#: What the log calls a change in how a model is.
+_STATES = {
+    "up": "upstream_well_again",
+    "failing": "upstream_failing",
+    "limited": "upstream_limits_rate",
+    "refused": "upstream_refuses_credential",
+}
 
 
 def plan(loaded: Loaded, secret: bytes) -> Plan:
@@ -71,15 +86,15 @@ def _unpack(payload: bytes) -> Blueprint:
     return Blueprint(*pickle.loads(payload))  # noqa: S301  # never from outside this process tree
 
 
-def _parts(home: Path) -> dict[str, str]:
+def _parts(home: Path) -> tuple[bool, dict[str, str]]:
     state = read_state(home / "run")
     if state is None:
-        return {"supervisor": "starting"}
+        return False, {"supervisor": "starting"}
     parts = {}
     for name, part in state.get("parts", {}).items():
         reason = f": {part['reason']}" if part.get("reason") and part["state"] != "up" else ""
         parts[name] = f"{part['state']}{reason}"
-    return parts
+    return bool(state.get("ready")), parts
 
 
 class _Worker:
@@ -90,7 +105,10 @@ class _Worker:
         self._loaded = loaded = blueprint.loaded
         self._home = home = loaded.home
         self._ring = open_keyring(home)
-        self._rooms = Rooms(self._ring)
+        self._values = open_key_values(loaded.config.store.url, home)
+        batches = loaded.config.batches
+        self._desk = Desk(loaded.config.store.url, home, batches) if batches.enabled else None
+        self._rooms = Rooms(self._ring, self._note_probe, self._values)
         self._gate = self._rooms.gate(blueprint)
         self._journal = Journal(home / "journal", slot)
         self._slab = Slab(home / "run" / "metrics", str(slot))
@@ -102,12 +120,15 @@ class _Worker:
         self._limit: float | None = None
         self._due = 0.0
         self._ticks = 0
+        #: By model: how it was when that was last looked at, and how its last probe ended.
+        self._states: dict[str, str] = {}
+        self._probed: dict[str, str] = {}
 
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         metrics = self._home / "run" / "metrics"
         health = HealthEndpoints(lambda: _parts(self._home), self._rooms.describe, lambda: exposition(metrics))
-        api = Api(lambda: self._gate, self._observer, health)
-        server = Server(api, _limits(self._loaded), refuse=render_error, on_refused=api.refused)
+        api = Api(lambda: self._gate, self._observer, health, self._values, self._desk)
+        server = Server(api, _limits(self._loaded), refuse=api.refusal, on_refused=api.refused)
         loop = asyncio.get_running_loop()
         self._leash.attach(loop, on_config=self._apply, on_drain=self._on_drain)
         self._due = loop.time()
@@ -116,15 +137,37 @@ class _Worker:
         while not snapshot_path(self._home).exists() and not self._stop.is_set():  # noqa: ASYNC110 - another process's file
             await asyncio.sleep(0.01)
         self._ring.refresh()
+        grpc = await self._open_grpc()
         await server.start(sockets)
         # Objects that live as long as the worker need not be looked at by every collection.
         gc.collect()
         gc.freeze()
         self._leash.ready()
         await self._stop.wait()
-        await server.drain(self._loaded.config.server.drain if self._limit is None else self._limit)
+        limit = self._loaded.config.server.drain if self._limit is None else self._limit
+        if grpc is None:
+            await server.drain(limit)
+        else:
+            await asyncio.gather(server.drain(limit), grpc.drain(limit))
         await self._rooms.aclose()
+        await self._values.aclose()
+        if self._desk is not None:
+            await self._desk.aclose()
         self._journal.close()
+
+    async def _open_grpc(self) -> "GrpcListener | None":
+        """Listen for gRPC, where that is wanted; its library costs a worker that does not want it nothing."""
+        config = self._loaded.config
+        if config.grpc.port is None:
+            return None
+        from mainstay.api.grpc.listener import GrpcListener
+        from mainstay.api.grpc.messages import load_messages
+        from mainstay.api.grpc.service import InferenceService
+
+        service = InferenceService(load_messages(), lambda: self._gate, self._observer, lambda: _parts(self._home)[0])
+        listener = GrpcListener(service, config.grpc.max_message)
+        await listener.start(config.server.host, config.grpc.port)
+        return listener
 
     def _on_drain(self, limit: float | None) -> None:
         self._limit = limit
@@ -148,13 +191,15 @@ class _Worker:
             name
             for name, before, after in (
                 ("server", old.config.server.model_copy(update=drained), new.config.server),
+                ("grpc", old.config.grpc, new.config.grpc),
                 ("telemetry", old.config.telemetry, new.config.telemetry),
                 ("store", old.config.store, new.config.store),
+                ("batches", old.config.batches, new.config.batches),
             )
             if before != after
         ]
         if waiting and self._slot == "0":
-            _log.warning("restart_needed", sections=waiting, advice="the edit of these takes effect at the next start")
+            _log.warning("restart_needed", sections=waiting, advice="'mainstay restart' takes the edit in")
 
     def _count_config(self, value: int) -> None:
         self._slab.counter("mainstay_config_info", self._slot, self._loaded.hash).set(value)
@@ -166,10 +211,29 @@ class _Worker:
         self._due = now + _TICK
         self._ring.refresh()
         self._memory.set(_resident())
+        if not self._stop.is_set():
+            self._rooms.probe(now)
         if self._ticks % _SHOW == 0:
             show_standings(self._rooms.standings, self._slab, self._slot, now)
+            self._note_states(now)
         self._ticks += 1
         loop.call_later(_TICK, self._tick)
+
+    def _note_states(self, now: float) -> None:
+        """Say which models are left alone from now on, and which are well again."""
+        for name, standing in self._rooms.standings.items():
+            state, before = standing.state(now), self._states.get(name, "up")
+            if state != before:
+                self._states[name] = state
+                say = _log.info if state == "up" else _log.warning
+                say(_STATES[state], model=name, provider=standing.target.provider)
+
+    def _note_probe(self, model: str, outcome: str, ms: float) -> None:
+        self._slab.counter("mainstay_probes_total", model, outcome).add()
+        # An upstream that is away for days need not fill the log.
+        say = _log.debug if self._probed.get(model) == outcome else _log.info
+        say("probe", model=model, outcome=outcome, ms=ms)
+        self._probed[model] = outcome
 
 
 def _limits(loaded: Loaded) -> Limits:
@@ -223,7 +287,8 @@ def control_main(payload: bytes, leash: Leash) -> int:
     configure_logs(log.format, log.level, worker="control")
     _step_back()
     try:
-        engine = open_engine(loaded.config.store.url)
+        # A database that is missing after the start was moved: a new one would hold no key, and every call be refused.
+        engine = open_engine(loaded.config.store.url, create=not has_begun(loaded.home / "run"))
         migrate(engine)
         keys = Keys(engine, loaded.home)
         keys.publish()
@@ -237,6 +302,8 @@ def control_main(payload: bytes, leash: Leash) -> int:
         threading.Thread(target=keys.run, args=(stop,), name="keys", daemon=True),
         threading.Thread(target=loader.run, args=(stop,), name="loader", daemon=True),
     ]
+    if loaded.config.batches.enabled:
+        threads.append(threading.Thread(target=_batches(loaded, engine).run, args=(stop,), name="batches", daemon=True))
     for thread in threads:
         thread.start()
     alive = asyncio.run(_control(leash, loader, slab, threads))
@@ -246,6 +313,18 @@ def control_main(payload: bytes, leash: Leash) -> int:
     loader.load_once()
     engine.dispose()
     return 0 if alive else 1
+
+
+def _batches(loaded: Loaded, engine: "Engine") -> "Runner":
+    """Return what works through batches: over the gateway's own port, with passes for their keys."""
+    from mainstay.batches.jobs import Runner, origin_of
+
+    def origin() -> Origin | None:
+        state = read_state(loaded.home / "run")
+        return origin_of(state.get("url", "")) if state is not None else None
+
+    pepper = load_pepper(loaded.home)
+    return Runner(engine, loaded.home, loaded.config.batches, pepper, origin, LeanTransport)
 
 
 def _step_back() -> None:

@@ -7,41 +7,54 @@ was learnt of them.
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
 
-from mainstay import __version__
 from mainstay.api.gate import Gate, Served
 from mainstay.config.load import Loaded
-from mainstay.config.schema import Config, ProviderConfig
+from mainstay.config.schema import Config, ProviderConfig, RouteSection
 from mainstay.core.clock import monotonic
-from mainstay.core.ports import Origin, Transport
-from mainstay.core.target import Target
+from mainstay.core.ports import Transport
+from mainstay.core.target import TALKS, Feature, Operation, Target
 from mainstay.core.timeouts import Timeouts
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.engines.port import EngineAddress
+from mainstay.guardrails import Screens
 from mainstay.identity.keyring import KeyRing
 from mainstay.identity.null import NullKeyRing
 from mainstay.line.line import compile_line
-from mainstay.providers.anthropic import AnthropicCodec, CountCodec
-from mainstay.providers.config import AnthropicConfig, EchoConfig, ModelConfig, OpenAIConfig
+from mainstay.providers.anthropic import AnthropicCodec
+from mainstay.providers.bedrock.config import BedrockConfig
+from mainstay.providers.config import (
+    AnthropicConfig,
+    EchoConfig,
+    HttpProviderConfig,
+    ModelConfig,
+    OpenAIConfig,
+    VendorConfig,
+)
 from mainstay.providers.echo import LACKS as ECHO_LACKS
 from mainstay.providers.echo import Echo
+from mainstay.providers.hearing import Hearing
 from mainstay.providers.http import Endpoint, HttpProvider
-from mainstay.providers.openai import OpenAICodec
+from mainstay.providers.offers import able, by_operation, endpoint_of, key_of, others_of, via
+from mainstay.providers.openai import OpenAICodec, read_ask
 from mainstay.providers.port import Codec, Provider
 from mainstay.providers.stage import CallProvider
-from mainstay.routing.admission import Admission
+from mainstay.providers.vendors import VendorRow, address, find_row, make_codec, make_vendor_codec, vendor_credentials
+from mainstay.reading.service import Readers
+from mainstay.reading.stage import Read
+from mainstay.routing.admission import Admission, Lag
 from mainstay.routing.cheapest import Cheapest
 from mainstay.routing.config import RouteConfig
 from mainstay.routing.fastest import Fastest
 from mainstay.routing.first import First
 from mainstay.routing.hedge import Hedge
 from mainstay.routing.least_loaded import LeastLoaded
-from mainstay.routing.limit import Auto, Fixed, Limit
+from mainstay.routing.limit import Aimd, Auto, Fixed, Limit
 from mainstay.routing.port import Chooser, Loads
+from mainstay.routing.probe import Note, Probe, Probes
 from mainstay.routing.progress import Rules
 from mainstay.routing.resort import Earlier, LastModel, LastWords, Resort
 from mainstay.routing.single_flight import SingleFlight
@@ -50,8 +63,11 @@ from mainstay.routing.standing import Credential, Standing
 from mainstay.routing.sticky import Sticky
 from mainstay.routing.weighted import Weighted
 from mainstay.runtime.transport import open_transport
+from mainstay.shaping import Shape, Templates, compile_shape
+from mainstay.store.kv import KeyValues, NullKeyValues
 from mainstay.telemetry.metrics import Slab
 from mainstay.telemetry.stage import Observe
+from mainstay.tools.service import Toolbox
 
 __all__ = ["Blueprint", "Rooms", "show_standings"]
 
@@ -74,15 +90,26 @@ class Blueprint(msgspec.Struct, frozen=True):
 
 
 class Rooms:
-    """What one worker holds across generations of the configuration."""
+    """What one worker holds across generations of the configuration.
 
-    def __init__(self, ring: KeyRing) -> None:
+    Args:
+        ring: who the keys belong to.
+        note: told of each probe that ended.
+        values: where turns are kept that callers must go on with.
+    """
+
+    def __init__(self, ring: KeyRing, note: Note = lambda *_: None, values: KeyValues | None = None) -> None:
         self._ring = ring
+        self._note = note
+        self._probes: Probes | None = None
         self._open = NullKeyRing(ring)
         self._transports: dict[tuple[bool, str | None], Transport] = {}
         #: By model: what was learnt of it, and the rows it was learnt under.
         self._known: dict[str, tuple[tuple[Any, ...], Standing]] = {}
         self._credentials: dict[str, tuple[object, Credential]] = {}
+        self._lag = Lag()
+        self._screens, self._readers = Screens(), Readers()
+        self._tools = Toolbox(values or NullKeyValues(), self._transport)
 
     @property
     def standings(self) -> Mapping[str, Standing]:
@@ -98,67 +125,123 @@ class Rooms:
         """Build every line of one configuration."""
         loaded, engines = blueprint.loaded, blueprint.engines
         config = loaded.config
-        providers = {name: self._provider(row, engines.get(name)) for name, row in config.providers.items()}
+        vendors = _vendors(config)
+        providers = {
+            name: self._provider(row, engines.get(name), vendors.get(name)) for name, row in config.providers.items()
+        }
+        others = by_operation(
+            (name, others_of(row, vendors.get(name), _reached(engines.get(name)), self._transport))
+            for name, row in config.providers.items()
+        )
         targets = {
-            name: _target(name, row, config.providers[row.provider], engines.get(row.provider))
+            name: _target(
+                name, row, config.providers[row.provider], engines.get(row.provider), vendors.get(row.provider), others
+            )
             for name, row in config.models.items()
         }
-        standings = self._standings(config, targets)
-        counters = {
-            name: self._bought(row, CountCodec())
-            for name, row in config.providers.items()
-            if isinstance(row, AnthropicConfig)
-        }
-        call = CallProvider(providers, counters)
+        standings = self._standings(config, targets, vendors)
+        call = CallProvider(providers, others)
         observe = Observe()
+        templates = Templates(config.prompts) if config.prompts else None
+        self._tools.renew(config.mcp)
         served: dict[str, Served] = {}
         for name, route in config.routes.items():
-            line = compile_line((observe, _route(route, targets, standings), call))
-            served[name] = Served(name, line, route.timeouts.limits(), route.content == "full", "mainstay")
-        for name, target in targets.items():
-            if name not in served:
-                line = compile_line((observe, Route(First(), (target,), standings), call))
-                served[name] = Served(name, line, _DEFAULTS, False, target.provider)
-        keys = self._ring if config.identity.required else self._open
-        return Gate(served, keys, loaded.hash, int(time.time()), config.overload.classes)
-
-    def _standings(self, config: Config, targets: Mapping[str, Target]) -> Mapping[str, Standing]:
-        """Return what is known of each target; a row that was edited is a new acquaintance."""
-        credentials: dict[str, tuple[object, Credential]] = {}
-        for name, row in config.providers.items():
-            old = self._credentials.get(name)
-            credentials[name] = old if old is not None and old[0] == row else (row, Credential())
-        known: dict[str, tuple[tuple[Any, ...], Standing]] = {}
-        for name, target in targets.items():
-            rows = (config.providers[target.provider], target, config.models[name].concurrency, config.overload)
-            was = self._known.get(name)
-            known[name] = (
-                was
-                if was is not None and was[0] == rows
-                else (
-                    rows,
-                    Standing(target, credentials[target.provider][1]),
+            line = compile_line(
+                (
+                    observe,
+                    *self._screens.steps(route.language),
+                    *self._reads(route, config, targets, standings, call),
+                    *self._tools.stages(route.tools),
+                    compile_shape(route.form, route.attempts, templates, route.prompt or "", route.pin),
+                    _route(route, targets, standings),
+                    call,
                 )
             )
+            full = route.content == "full"
+            talks = any(targets[entry.model].operations & TALKS for entry in route.targets)
+            served[name] = Served(name, line, route.timeouts.limits(), full, "mainstay", route.store_responses, talks)
+        for name, target in targets.items():
+            if name not in served:
+                line = compile_line((observe, Shape(templates=templates), Route(First(), (target,), standings), call))
+                talks = bool(target.operations & TALKS)
+                served[name] = Served(name, line, _DEFAULTS, False, target.provider, talks=talks)
+        if self._probes is not None:
+            self._probes.stop()
+        probed = {
+            name: _probe(row, config, targets[name])
+            for name, row in config.models.items()
+            if row.probe and Operation.CHAT in targets[name].operations
+        }
+        self._probes = Probes(probed, standings, compile_line((call,)), self._note)
+        keys = self._ring if config.identity.required else self._open
+        now, origins = int(time.time()), frozenset(config.mcp.origins)
+        return Gate(served, keys, loaded.hash, now, config.overload.classes, config.responses, origins)
+
+    def _reads(
+        self,
+        route: RouteSection,
+        config: Config,
+        targets: Mapping[str, Target],
+        standings: Mapping[str, Standing],
+        call: CallProvider,
+    ) -> tuple[Read, ...]:
+        """Return the step that reads for the models of a route, if the route wants one."""
+        ears = route.modalities.audio if route.modalities is not None else None
+        hearing = ears and Hearing(ears, compile_line((Route(First(), (targets[ears],), standings), call)))
+        wished = route.language.targets.values() if route.language is not None else ()
+        own = [targets[name] for name in (*(entry.model for entry in route.targets), *route.fallback, *wished)]
+        return self._readers.steps(route.modalities, config.reading, own, hearing or None, self._transport(False, None))
+
+    def probe(self, now: float) -> None:
+        """Send the probes that are due at monotonic second ``now``; to be called several times a second."""
+        if self._probes is not None:
+            self._probes.tick(now)
+
+    def _standings(
+        self, config: Config, targets: Mapping[str, Target], vendors: Mapping[str, VendorRow]
+    ) -> Mapping[str, Standing]:
+        """Return what is known of each target; a row that was edited is a new acquaintance."""
+        credentials: dict[str, tuple[object, Credential]] = {}
+        for name, provider in config.providers.items():
+            bought = (provider, vendors.get(name))
+            old = self._credentials.get(name)
+            credentials[name] = old if old is not None and old[0] == bought else (bought, Credential())
+        known: dict[str, tuple[tuple[Any, ...], Standing]] = {}
+        for name, target in targets.items():
+            rows = (credentials[target.provider][0], target, config.models[name].concurrency, config.overload)
+            was = self._known.get(name)
+            if was is None or was[0] != rows:
+                door = _admission(config, name, vendors.get(target.provider), self._lag)
+                was = (rows, Standing(target, credentials[target.provider][1], door))
+            known[name] = was
         self._credentials, self._known = credentials, known
         return self.standings
 
-    def _provider(self, row: object, engine: EngineAddress | None) -> Provider:
+    def _provider(self, row: ProviderConfig, engine: EngineAddress | None, vendor: VendorRow | None) -> Provider:
         if isinstance(row, EchoConfig):
             return Echo(row.delay, row.gap)
         if engine is not None:
-            codec: Codec = OpenAICodec()
-            headers = ((b"content-type", b"application/json"), *codec.credentials(engine.api_key))
-            # The engine stops at once when its caller leaves only while it streams.
-            endpoint = Endpoint(engine.origin, b"/v1", headers, local=True)
-            return HttpProvider(codec, endpoint, self._transport(False, None))
+            return HttpProvider(OpenAICodec(), _local(engine), self._transport(False, None))
+        if isinstance(row, VendorConfig):
+            assert vendor is not None
+            codec = make_codec(vendor.wire)
+            base_url, path = address(vendor, row.parameters, row.base_url)
+            credentials = vendor_credentials(vendor, codec, key_of(row))
+            return self._bought(row, base_url, make_vendor_codec(vendor, codec, path), credentials)
+        if isinstance(row, BedrockConfig):
+            return self._bought(row, row.url, make_codec("bedrock"))
         assert isinstance(row, OpenAIConfig | AnthropicConfig)
-        return self._bought(row, AnthropicCodec() if isinstance(row, AnthropicConfig) else OpenAICodec())
+        return self._bought(row, row.base_url, AnthropicCodec() if isinstance(row, AnthropicConfig) else OpenAICodec())
 
-    def _bought(self, row: OpenAIConfig | AnthropicConfig, codec: Codec) -> Provider:
-        endpoint = _endpoint(row, codec)
-        # HTTP/2 is offered in a TLS handshake; without TLS there is nothing to negotiate.
-        return HttpProvider(codec, endpoint, self._transport(row.http2 and endpoint.origin.tls, row.ca_file))
+    def _bought(
+        self,
+        row: HttpProviderConfig,
+        base_url: str,
+        codec: Codec,
+        credentials: tuple[tuple[bytes, bytes], ...] | None = None,
+    ) -> Provider:
+        endpoint = endpoint_of(row, base_url, codec.credentials(key_of(row)) if credentials is None else credentials)
+        return HttpProvider(codec, endpoint, self._transport(*via(row, endpoint)))
 
     def _transport(self, http2: bool, ca_file: str | None) -> Transport:
         found = self._transports.get((http2, ca_file))
@@ -167,7 +250,11 @@ class Rooms:
         return found
 
     async def aclose(self) -> None:
-        """Close every connection to an upstream."""
+        """Stop probing and close every connection to an upstream."""
+        if self._probes is not None:
+            await self._probes.aclose()
+        await self._readers.aclose()
+        await self._tools.aclose()
         for transport in self._transports.values():
             await transport.aclose()
 
@@ -181,50 +268,84 @@ def show_standings(standings: Mapping[str, Standing], slab: Slab, worker: str, n
         slab.counter("mainstay_breaker_state", worker, name).set(_STATES[standing.breaker.state])
         slab.counter("mainstay_breaker_opens_total", worker, name).set(standing.breaker.opens)
         slab.counter("mainstay_upstream_throttled_seconds", worker, name).set(standing.throttled(now))
+        refused = max(0.0, standing.credential.until - now)
+        slab.counter("mainstay_credential_refused_seconds", worker, name).set(refused)
         slab.counter("mainstay_upstream_in_flight", worker, name).set(standing.in_flight)
         if standing.admission is not None:
             slab.counter("mainstay_upstream_limit", worker, name).set(standing.admission.limit)
             slab.counter("mainstay_upstream_waiting", worker, name).set(standing.admission.waiting)
 
 
-def _endpoint(row: OpenAIConfig | AnthropicConfig, codec: Codec) -> Endpoint:
-    url = urlsplit(row.base_url)
-    tls = url.scheme == "https"
-    origin = Origin(url.hostname or "", url.port or (443 if tls else 80), tls, proxy=row.proxy or "")
-    key = row.api_key.get_secret_value() if row.api_key is not None else ""
-    credentials = codec.credentials(key)
-    # The version of the wire is the caller's to choose when it speaks that wire.
-    defaults = tuple(pair for pair in credentials if pair[0].endswith(b"-version"))
-    headers = dict(pair for pair in credentials if pair not in defaults)
-    headers[b"content-type"] = b"application/json"
-    # Vendors' front doors refuse requests that do not say who asks.
-    headers[b"user-agent"] = b"mainstay/" + __version__.encode()
-    headers |= {name.encode(): value.get_secret_value().encode() for name, value in row.headers.items()}
-    return Endpoint(origin, url.path.rstrip("/").encode(), tuple(headers.items()), defaults)
+def _vendors(config: Config) -> Mapping[str, VendorRow]:
+    """Return the vendor's row of every provider that has one."""
+    kinds = {name: row.kind for name, row in config.providers.items() if isinstance(row, VendorConfig)}
+    found = {name: find_row(kind, config.vendors) for name, kind in kinds.items()}
+    return {name: row for name, row in found.items() if row is not None}
 
 
-def _target(name: str, model: ModelConfig, provider: ProviderConfig, engine: EngineAddress | None) -> Target:
+def _local(engine: EngineAddress) -> Endpoint:
+    """Return where an engine of our own is reached."""
+    headers = ((b"content-type", b"application/json"), *OpenAICodec().credentials(engine.api_key))
+    # The engine stops at once when its caller leaves only while it streams.
+    return Endpoint(engine.origin, b"/v1", headers, local=True)
+
+
+def _reached(engine: EngineAddress | None) -> tuple[Endpoint, frozenset[Operation]] | None:
+    return (_local(engine), engine.operations) if engine is not None else None
+
+
+def _target(
+    name: str,
+    model: ModelConfig,
+    provider: ProviderConfig,
+    engine: EngineAddress | None,
+    vendor: VendorRow | None,
+    others: Mapping[Operation, Mapping[str, Provider]],
+) -> Target:
     lacks = model.lacks
     if isinstance(provider, EchoConfig):
         lacks |= ECHO_LACKS
     else:
         lacks |= provider.lacks
+    if vendor is not None and isinstance(provider, VendorConfig):
+        lacks |= frozenset(Feature) - vendor.can - provider.can
     if engine is not None:
         lacks |= engine.lacks
     price = model.price
-    return Target(
+    talks = (vendor is None or vendor.talks) and (engine is None or Operation.CHAT in engine.operations)
+    target = Target(
         name,
         model.provider,
-        provider.kind,
+        (vendor.telemetry_name if vendor is not None else "")
+        or (provider.telemetry_name if isinstance(provider, BedrockConfig) else provider.kind),
         model.name or name,
         lacks=lacks,
         max_output=model.max_output,
         window=model.context_window or (engine.context if engine is not None else 0),
         prices=(float(price.input), float(price.output)) if price is not None else None,
     )
+    return able(target, model, others, talks=talks)
 
 
-def _admission(config: Config, name: str) -> Admission | None:
+def _probe(model: ModelConfig, config: Config, target: Target) -> Probe:
+    """Return how one model is probed: one word in, one token out."""
+    assert model.probe is not None
+    base_url = getattr(config.providers[model.provider], "base_url", "")
+    # OpenAI's newer models refuse the name that all compatible servers know.
+    limit = "max_completion_tokens" if base_url == OpenAIConfig.vendor_url else "max_tokens"
+    body = {"model": target.model, "messages": [{"role": "user", "content": "Hi"}], limit: 1}
+    rule = model.probe
+    return Probe(target, read_ask(msgspec.json.encode(body)), rule.every, rule.idle, rule.timeout)
+
+
+def _is_sold(row: ProviderConfig, vendor: VendorRow | None) -> bool:
+    """Return whether a provider is somebody else's: reached with TLS."""
+    if isinstance(row, VendorConfig) and vendor is not None:
+        return (row.base_url or vendor.base_url).startswith("https://")
+    return isinstance(row, BedrockConfig) or str(getattr(row, "base_url", "")).startswith("https://")
+
+
+def _admission(config: Config, name: str, vendor: VendorRow | None, lag: Lag) -> Admission | None:
     """Return the door to one model, or None where none is wanted."""
     model, overload = config.models[name], config.overload
     row = config.providers[model.provider]
@@ -236,11 +357,12 @@ def _admission(config: Config, name: str) -> Admission | None:
     elif isinstance(row, LlamaCppConfig):
         limit = Fixed(row.parallel)
     else:
-        limit = Auto()
-    return Admission(limit, calls=overload.queue, wait=overload.wait, shares=overload.shares)
+        # A vendor says when it is too much, and its latency has many other reasons; a server of one's own only slows.
+        limit = Aimd() if _is_sold(row, vendor) else Auto()
+    return Admission(limit, calls=overload.queue, wait=overload.wait, shares=overload.shares, lag=lag)
 
 
-def _route(route: RouteConfig, targets: Mapping[str, Target], standings: Mapping[str, Standing]) -> Route:
+def _route(route: RouteSection, targets: Mapping[str, Target], standings: Mapping[str, Standing]) -> Route:
     weighted = [replace(targets[entry.model], weight=entry.weight) for entry in route.targets]
     fallback = [targets[name] for name in route.fallback]
     alternatives = len(weighted) + len(fallback) > 1
@@ -255,6 +377,7 @@ def _route(route: RouteConfig, targets: Mapping[str, Target], standings: Mapping
         paced=route.stream_upstream == "always" or (route.stream_upstream == "auto" and alternatives),
         hedge=Hedge(route.hedge) if route.hedge is not None else None,
         flights=SingleFlight() if route.single_flight else None,
+        wished={name: targets[name] for name in route.language.targets.values()} if route.language else None,
     )
 
 

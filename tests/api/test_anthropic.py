@@ -449,10 +449,6 @@ def test_signs_of_life_are_pings(gateway: Gateway, vendor: Upstream) -> None:
         ({"model": "gpt", "extra_body": {"container": "c"}}, "container"),
         ({"model": "gpt", "extra_body": {"thinking": {"type": "new"}}}, "thinking"),
         ({"model": "echo", "max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024}}, "thinking"),
-        (
-            {"model": "echo", "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}},
-            "output_config.format",
-        ),
     ],
 )  # fmt: skip
 def test_what_the_target_cannot_do_is_refused_with_the_field_named(
@@ -536,7 +532,7 @@ def test_the_key_may_come_either_way_or_beside_another(gateway: Gateway, headers
     [
         ("GET", "/v1/messages", 405, "invalid_request_error"),
         ("POST", "/v1/messages/batches", 404, "not_found_error"),
-        ("GET", "/v1/files", 404, "not_found_error"),
+        ("GET", "/v1/skills", 404, "not_found_error"),
         ("GET", "/v1/models/none-such", 404, "not_found_error"),
     ],
 )

@@ -133,6 +133,59 @@ def test_a_body_over_the_limit_is_a_413_and_a_record(gateway: Gateway) -> None:
     assert any(record.error == "body_too_large" for record in gateway.journal())
 
 
+HEAD = b"POST %b HTTP/1.1\r\nhost: x\r\nx-request-id: mine\r\n"
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages?beta=true", "/v1/messages/count_tokens"])
+@pytest.mark.parametrize(
+    ("rest", "status", "kind", "code"),
+    [
+        (b"content-length: 999999999\r\n\r\n", 413, "request_too_large", "body_too_large"),
+        (b"x-long: " + b"x" * 100_000 + b"\r\n\r\n", 431, "invalid_request_error", "head_too_large"),
+        (b"x: y\r\n" * 101 + b"\r\n", 431, "invalid_request_error", "head_too_large"),
+        (b"x-evil: a\0b\r\n\r\n", 400, "invalid_request_error", "invalid_request"),
+        (b"transfer-encoding: gzip\r\n\r\n", 400, "invalid_request_error", "invalid_request"),
+        (b"content-length: 9\r\nexpect: magic\r\n\r\n", 417, "invalid_request_error", "expectation_failed"),
+        (b"x-slow: ", 408, "invalid_request_error", "request_timeout"),
+    ],
+    ids=["413", "long header", "many headers", "bad header", "coding", "expectation", "slow head"],
+)
+def test_what_the_server_itself_refuses_is_told_in_the_dialect_of_the_path(
+    gateway: Gateway, path: str, rest: bytes, status: int, kind: str, code: str
+) -> None:
+    answer = talk(gateway, HEAD % path.encode() + rest)
+    body = json.loads(answer.body)
+    assert answer.status == status
+    assert (body["type"], body["request_id"]) == ("error", "mine")
+    assert answer.headers[b"x-request-id"] == answer.headers[b"request-id"] == b"mine"
+    assert (body["error"]["type"], body["error"]["code"]) == (kind, code)
+    if "?" not in path:
+        record = gateway.journal()[-1]
+        assert (record.request_id, record.dialect, record.status) == ("mine", "anthropic", status)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/v1/messages", 405, "invalid_request_error"),
+        ("PUT", "/v1/messages/count_tokens", 405, "invalid_request_error"),
+        ("POST", "/v1/messages/none/such", 404, "not_found_error"),
+        ("CONNECT", "/v1/messages", 405, "invalid_request_error"),
+    ],
+)
+def test_wrong_methods_and_paths_below_messages_are_told_in_anthropics_envelope(
+    gateway: Gateway, method: str, path: str, status: int, kind: str
+) -> None:
+    answer = post(gateway, b"", "x-request-id: mine", method=method, path=path)
+    body = json.loads(answer.body)
+    assert (answer.status, body["type"], body["error"]["type"]) == (status, "error", kind)
+    assert body["request_id"] == "mine"
+
+
+def test_a_path_that_only_begins_like_messages_is_not_anthropics(gateway: Gateway) -> None:
+    assert post(gateway, b"", path="/v1/messagesx").error["code"] == "not_found"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

@@ -85,7 +85,7 @@ def test_a_whole_answer_comes_back_as_the_upstream_wrote_it(client: OpenAI, vend
 def test_the_upstream_gets_its_own_key_and_model_name_and_every_other_field_as_sent(
     client: OpenAI, vendor: Upstream
 ) -> None:
-    vendor.script(json_reply(completion()))
+    vendor.script(json_reply(completion('{"a": 1}')))
     client.chat.completions.create(
         model="assistant",
         messages=[

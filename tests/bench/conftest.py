@@ -11,6 +11,7 @@ if _ROOT not in sys.path:
     sys.path.insert(0, _ROOT)
 
 from bench.upstream import Script, serve  # noqa: E402
+from bench.visitors import Visitor  # noqa: E402
 
 from bench import wire  # noqa: E402 - the path has to be set first
 
@@ -30,7 +31,23 @@ async def upstream() -> AsyncIterator[Upstream]:
     async def start(script: Script) -> str:
         server = await serve(script, 0)
         servers.append(server)
-        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        return server.base_url
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+async def watched() -> AsyncIterator[Callable[[Script], Awaitable[tuple[str, list[Visitor]]]]]:
+    """Starts scripted upstreams as above, and gives with each the list of those who come to it."""
+    servers = []
+
+    async def start(script: Script) -> tuple[str, list[Visitor]]:
+        seen: list[Visitor] = []
+        server = await serve(script, 0, watch=seen.append)
+        servers.append(server)
+        return server.base_url, seen
 
     yield start
     for server in servers:

@@ -27,3 +27,11 @@ def test_cores_may_be_a_range() -> None:
     chosen = _settings(_arguments(["--gateway-cores", "3", "--load-cores", "0-1,5"]))
     assert chosen.gateway_cores == {3}
     assert chosen.load_cores == {0, 1, 5}
+
+
+def test_rows_of_mainstay_alone_visit_no_peer_and_are_left_out_where_they_would_surprise() -> None:
+    assert _settings(_arguments(["--rows", "cancel,drill"])).peers == []
+    assert _settings(_arguments(["--rows", "cancel,throughput", "--peers", "nginx"])).peers == ["nginx"]
+    assert "cancel" in _settings(_arguments([])).rows
+    assert "cancel" not in _settings(_arguments(["--quick"])).rows
+    assert "cancel" not in _settings(_arguments(["--peers", "nginx"])).rows

@@ -1,7 +1,7 @@
 import asyncio
 from itertools import pairwise
 
-from bench.connection import Connection, StreamConnection
+from bench.connection import UNTOLD, Connection, StreamConnection
 from bench.wire import DONE, MODEL_STREAM, Request, event
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,3 +58,10 @@ def test_a_connection_that_is_lost_before_any_answer_is_closed() -> None:
     connection = _feed([], 0)
     assert connection.failure == "closed"
     assert connection.status == 0
+
+
+def test_a_refusal_that_does_not_say_when_to_come_again_is_told_apart() -> None:
+    head = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n"
+    assert _feed([head + b"Retry-After: 1\r\n\r\n{}"], _EVENTS).failure == "status 503"
+    assert _feed([head + b"\r\n{}"], _EVENTS).failure == "status 503" + UNTOLD
+    assert _feed([b"HTTP/1.1 500 Oh\r\ncontent-length: 2\r\n\r\n{}"], 0).failure == "status 500"

@@ -150,3 +150,27 @@ async def test_a_stream_that_is_cut_counts_as_failed(upstream: Upstream, ask: As
 async def test_a_server_that_is_not_there_is_told_at_once(ask: Ask) -> None:
     with pytest.raises(OSError, match="Connect"):
         await closed_loop(ask("http://127.0.0.1:1/v1"), connections=1, seconds=1)
+
+
+class _Tired(asyncio.Protocol):
+    """Closes each connection as soon as it has rested for a moment, answered or not."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.timer = asyncio.get_running_loop().call_later(0.05, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        self.timer.cancel()
+        self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        self.timer = asyncio.get_running_loop().call_later(0.05, self.transport.close)
+
+
+async def test_a_connection_that_the_server_closed_while_it_rested_costs_no_request(ask: Ask) -> None:
+    server = await asyncio.get_running_loop().create_server(_Tired, "127.0.0.1", 0)
+    try:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        result = await open_loop(ask(url), constant(5, 1.0), connections=4, rate=5)
+    finally:
+        server.close()
+    assert (result.requests, result.errors) == (5, {})

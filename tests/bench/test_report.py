@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 from bench.report import FIGURES, cells, document, markdown, write
-from bench.rows import Plan
 from bench.run import Finding, Outcome, Settings
+
+from bench.rows import Plan
 
 _SETTINGS = Settings(
     peers=["direct", "nginx", "mainstay"],
@@ -72,6 +73,15 @@ def test_the_table_shows_ratios_first_and_names_who_is_missing() -> None:
     assert "0.15 (30/s)" in text
     assert "litellm was left out: pip could not install it" in text
     assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+
+
+def test_figures_of_mainstay_alone_have_a_table_of_their_own_with_what_is_kept() -> None:
+    outcome = Outcome(versions={"mainstay": "0.1"}, own={"amplify_sole": 1.2})
+    text = markdown(outcome, _SETTINGS)
+    assert "MISSED" in text
+    assert "Versions: mainstay 0.1." in text
+    assert "Ratios first" not in text
+    assert document(outcome, _SETTINGS, "2026-01-01")["kept"] == {"amplify_sole": False}
 
 
 def test_results_are_never_written_over(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from bench.install import Unavailable
 from bench.peers import PEERS, Running, Upstreams
 from bench.peers.direct import Direct
 from bench.processes import ROOT, start
-from bench.rows import Plan
 from bench.run import Settings, run
 
 from bench import run as running
+from bench.rows import OWN_ROWS, OwnRow, Plan, Trial
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,9 @@ def _settings(*peers: str, rows: tuple[str, ...]) -> Settings:
     return Settings(list(peers), list(rows), 1, plan, frozenset(), frozenset(), allow_install=False)
 
 
-async def test_a_whole_run_fills_the_figures_of_its_rows() -> None:
+async def test_a_whole_run_fills_the_figures_of_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A crowded machine would leave a note.
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     outcome = await run(_settings("direct", "nginx", rows=("one", "first-token", "memory")), lambda _: None)
     found = {finding.peer: finding for finding in outcome.findings}
     assert found["direct"].notes == []
@@ -61,6 +63,24 @@ async def test_peers_that_are_absent_or_break_are_left_out_with_the_reason(monke
     assert outcome.skipped["absent"] == "it is not sold here"
     assert "it ended with code 1: ./gone" in outcome.skipped["broken"]
     assert any("broken is left out" in line for line in said)
+
+
+async def test_rows_of_mainstay_alone_fill_their_own_figures_and_a_failed_one_leaves_a_note(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def good(trial: Trial) -> None:
+        trial.figures["amplify_sole"] = 1.0
+
+    async def bad(trial: Trial) -> None:
+        raise RuntimeError(f"lost {trial.scratch}")
+
+    monkeypatch.setitem(OWN_ROWS, "amplify", OwnRow("amplify", good))
+    monkeypatch.setitem(OWN_ROWS, "cancel", OwnRow("cancel", bad))
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    outcome = await run(_settings(rows=("amplify", "cancel")), lambda _: None)
+    assert outcome.findings == []
+    assert outcome.own == {"amplify_sole": 1.0}
+    assert outcome.own_notes == ["cancel: lost …"]
 
 
 def test_an_error_is_told_without_the_places_of_this_machine(tmp_path: Path) -> None:

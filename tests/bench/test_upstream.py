@@ -2,10 +2,12 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import pytest
 from bench.rows.port import script_upstream
-from bench.upstream import FAULTS, Script
+from bench.upstream import FAULTS, Script, _Answers
+from bench.visitors import Visitor
 
 from bench import wire
 
@@ -123,3 +125,37 @@ def test_a_script_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> No
 
 def test_every_fault_has_a_name_that_a_script_takes() -> None:
     assert [Script(fault=name).fault for name in FAULTS] == list(FAULTS)
+
+
+async def test_one_slot_makes_requests_wait_for_each_other_and_the_watcher_sees_when_each_ended(
+    watched: Callable[..., Awaitable[tuple[str, list[Visitor]]]],
+) -> None:
+    url, seen = await watched(Script(latency=0.02, slots=1))
+    await asyncio.gather(*(_talk(url, wire.question("m")) for _ in range(3)))
+    ends = sorted(visitor.until for visitor in seen)
+    assert all(later - earlier >= 0.019 for earlier, later in pairwise(ends))
+    assert not any(visitor.left for visitor in seen)
+
+
+async def test_a_caller_who_leaves_is_noted_and_gives_its_slot_to_the_next(
+    watched: Callable[..., Awaitable[tuple[str, list[Visitor]]]],
+) -> None:
+    url, seen = await watched(Script(fault="stall", fault_every=2, slots=1))
+    await _talk(url, wire.question("m"))
+    await _talk(url, wire.question("m"))
+    assert b'"finish_reason"' in await _talk(url, wire.question("m"))
+    assert [visitor.left for visitor in seen] == [False, True, False]
+
+
+async def test_answers_may_claim_as_many_tokens_as_the_request_allows(upstream: Upstream) -> None:
+    heard = await _talk(await upstream(Script(full=True)), wire.question("m", max_tokens=150))
+    assert json.loads(heard.partition(b"\r\n\r\n")[2])["usage"]["completion_tokens"] == 150
+
+
+def test_stragglers_are_as_many_as_the_script_says_and_the_same_each_time() -> None:
+    def draw() -> list[float]:
+        answers = _Answers(Script(slow=0.02, slow_latency=1.0, seed=1))
+        return [answers.latency() for _ in range(2000)]
+
+    assert 20 <= draw().count(1.0) <= 60
+    assert draw() == draw()

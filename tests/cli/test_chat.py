@@ -21,6 +21,11 @@ def delta(text: str) -> bytes:
     return b"data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]}).encode() + b"\n\n"
 
 
+def ending(reason: str) -> bytes:
+    choice = {"index": 0, "delta": {}, "finish_reason": reason}
+    return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+
 DONE = b"data: [DONE]\n\n"
 
 
@@ -43,6 +48,26 @@ def test_a_piped_message_is_answered_on_standard_output(command, upstream, url) 
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],
         "stream": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("length", "[The answer was cut at the limit on its length.]\n"),
+        ("content_filter", "[The answer was cut by the provider's content filter.]\n"),
+        ("stop", ""),
+    ],
+)
+def test_an_answer_that_was_cut_says_so_beside_itself(command, upstream, url, reason, said) -> None:
+    usage = b'data: {"choices": [], "usage": {}}\n\n'
+    upstream.script([Head(200), Chunk(delta("Once upon") + ending(reason) + usage + DONE)])
+    assert command.run("chat", "-m", "small", "--url", url, said="A story") == (0, "Once upon\n", said)
+
+
+def test_a_refusal_of_the_models_is_shown_like_an_answer(command, upstream, url) -> None:
+    refusal = {"choices": [{"index": 0, "delta": {"refusal": "I would rather not."}}]}
+    upstream.script([Head(200), Chunk(b"data: " + json.dumps(refusal).encode() + b"\n\n" + ending("stop") + DONE)])
+    assert command.run("chat", "-m", "small", "--url", url, said="Hi") == (0, "I would rather not.\n", "")
 
 
 def test_without_a_model_the_first_one_is_asked(command, upstream, url) -> None:
@@ -136,7 +161,7 @@ def test_on_a_terminal_ctrl_c_stops_the_answer_and_a_second_one_leaves(command, 
     never = threading.Event()
     upstream.script(
         [Head(200), Chunk(delta("once upon")), Wait(never)],
-        [Head(200), Chunk(delta("fine") + DONE)],
+        [Head(200), Chunk(delta("fine") + ending("length") + DONE)],
     )
     terminal = Terminal(command, "-m", "small", "--url", url)
     terminal.see(b"> ")
@@ -148,6 +173,7 @@ def test_on_a_terminal_ctrl_c_stops_the_answer_and_a_second_one_leaves(command, 
     terminal.see(b"> ")
     terminal.type(b"And you?\n")
     terminal.see(b"fine")
+    terminal.see(b"[The answer was cut at the limit on its length.]")
     terminal.see(b"> ")
     # One that comes before input() listens is only seen with the next key.
     for _ in range(5):

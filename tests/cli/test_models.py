@@ -35,6 +35,16 @@ def test_a_reader_that_is_no_terminal_gets_plain_lines(command) -> None:
     assert [line.split("\t")[:2] for line in out.splitlines()] == [["assistant", "route"], ["parrot", "model"]]
 
 
+def test_what_stands_behind_a_route_is_said_in_order(command) -> None:
+    routes = "  wide: {targets: [small, parrot], choose: weighted}\n"
+    (command.folder / "mainstay.yaml").write_text(LOCAL + routes)
+    code, out, _ = command.run("models")
+    behind = {line.split("\t")[0]: line.split("\t")[2] for line in out.splitlines()}
+    assert code == 0
+    assert behind["assistant"] == "small, then parrot"
+    assert behind["wide"] == "weighted of small, parrot"
+
+
 def test_pulling_an_unknown_model_names_the_known_ones(command) -> None:
     code, _, said = command.run("models", "pull", "gpt-5")
     assert code == 1

@@ -77,11 +77,11 @@ routes:
         "mainstay.yaml:1: server.port: must be less than or equal to 65535",
         "mainstay.yaml:1: server.hots: unknown field; did you mean 'host'?",
         "mainstay.yaml:2: providrs: unknown field; did you mean 'providers'?",
-        "mainstay.yaml:5: providers.openai.kind: must be 'openai', 'anthropic', 'llamacpp' or 'echo', not 'opnai'; "
-        "did you mean 'openai'?",
+        "mainstay.yaml:5: providers.openai.kind: 'opnai' is no kind of provider and no vendor; did you mean 'openai'?",
         "mainstay.yaml:6: providers.claude.api_key: the environment variable NO_SUCH is not set; set it, or write "
         "${NO_SUCH:-default}",
-        "mainstay.yaml:7: providers.nokind.kind: is required; it is 'openai', 'anthropic', 'llamacpp' or 'echo'",
+        "mainstay.yaml:7: providers.nokind.kind: is required; it is 'openai', 'anthropic', 'bedrock', 'llamacpp' or "
+        "'echo', or a vendor's name",
         "mainstay.yaml:9: models.a.provider: 'clade' is no provider under 'providers'; did you mean 'claude'?",
         "mainstay.yaml:10: models.b.provider: is required; add it",
         "mainstay.yaml:13: routes.r.targets[1].weight: must be greater than 0",
@@ -92,6 +92,17 @@ routes:
         "mainstay.yaml:16: routes.r.interrupted: must be 'error', 'hold' or 'resume', not 'retry'",
         "mainstay.yaml:17: routes.s.targets: must not be empty; give at least one",
     ]
+
+
+def test_a_wrong_kind_is_one_problem(write: Write) -> None:
+    assert _lines(check(write("providers: {a: {kind: opnai, api_key: x, model: y}}"), {})) == [
+        "mainstay.yaml:1: providers.a.kind: 'opnai' is no kind of provider and no vendor; did you mean 'openai'?"
+    ]
+
+
+def test_a_kind_that_is_not_set_is_said_to_be_so(write: Write) -> None:
+    [line] = _lines(check(write("providers: {a: {kind: '${NO_SUCH}'}}"), {}))
+    assert "the environment variable NO_SUCH is not set" in line
 
 
 def test_the_error_holds_every_problem_and_the_exit_code_of_bad_configuration(write: Write) -> None:

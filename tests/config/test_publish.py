@@ -44,6 +44,9 @@ def test_it_accepts_the_example_and_the_default(schema: dict[str, Any], example:
         "routes: {a: {targets: [m, {model: n, weight: '${W}'}], choose: '${C:-first}', timeouts: {idle: '${T}'}}}",
         "providers: {l: {kind: llamacpp, model: x, threads: auto}}",
         "models: {m: {provider: p, price: {input: '0.1', output: 2}}}",
+        "providers: {g: {kind: groq, api_key: x, can: [tools]}, a: {kind: azure, parameters: {resource: r}}}",
+        "providers: {a: {kind: acme, base_url: 'http://127.0.0.1:1'}}\nvendors: {acme: {base_url: 'https://a.example'}}",
+        "providers: {e: {kind: '${KIND}'}}",
     ],
 )
 def test_it_accepts_what_the_loader_does(schema: dict[str, Any], text: str) -> None:
@@ -61,6 +64,9 @@ def test_it_accepts_what_the_loader_does(schema: dict[str, Any], text: str) -> N
         "providers: {a: {}}",
         "providers: {a: {kind: opnai}}",
         "providers: {'a b': {kind: echo}}",
+        "providers: {a: {kind: opnai}}\nvendors:\n  acme: {}",
+        "providers: {a: {kind: groq, dealy: 1s}}",
+        "vendors: {acme: {base_url: 'https://a.example', wire: smoke}}",
         "models: {m: {}}",
         "routes: {r: {targets: []}}",
         "routes: {r: {targets: [m], choose: best}}",

@@ -80,6 +80,59 @@ def test_a_vendor_wants_a_key_and_another_server_may_not(kind: str, variable: st
     assert _found({"providers": {"p": {"kind": kind, "base_url": "http://10.0.0.1/v1"}}}) == {}
 
 
+def test_a_kind_is_one_of_our_own_a_vendors_name_or_one_under_vendors() -> None:
+    own = {"acme": {"base_url": "https://a.example"}, "broken": {}}
+    kinds = {"a": "grok", "b": "smoke signals", "c": "acme", "d": "broken", "e": "echo", "f": "vllm"}
+    found = _found({"providers": {name: {"kind": kind} for name, kind in kinds.items()}, "vendors": own})
+    assert found["providers.a.kind"].hint == "did you mean 'groq'?"
+    assert found["providers.b.kind"].message == (
+        "'smoke signals' is no kind of provider and no vendor; it is 'openai', 'anthropic', 'bedrock', 'llamacpp', "
+        "'echo', or a vendor's name, such as 'groq', or one under 'vendors'"
+    )
+    assert sorted(found) == ["providers.a.kind", "providers.b.kind", "providers.c.api_key"]
+
+
+def test_a_kind_from_the_environment_is_not_repeated() -> None:
+    found = _found({"providers": {"p": {"kind": "hunter2"}}}, {"providers": {"p": {"kind": "${K}"}}})
+    assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "variable"), [("groq", "GROQ_API_KEY"), ("mine-2", "MINE_2_API_KEY"), ("named", "THEIR_KEY")]
+)
+def test_a_vendor_by_name_wants_its_key_and_a_server_of_ones_own_may_not(kind: str, variable: str) -> None:
+    own = {
+        "mine-2": {"base_url": "https://a.example"},
+        "named": {"base_url": "https://a.example", "environment": "THEIR_KEY"},
+    }
+    found = _found({"providers": {"p": {"kind": kind}}, "vendors": own})
+    assert f"`api_key: ${{{variable}}}`" in found["providers.p.api_key"].message
+    for row in ({"kind": "vllm"}, {"kind": kind, "base_url": "https://relay.example/v1"}):
+        assert _found({"providers": {"p": row}, "vendors": own}) == {}
+
+
+def test_a_vendors_key_written_out_is_refused_unless_it_stays_on_this_machine() -> None:
+    row = {"kind": "groq", "api_key": "gsk-pasted", "headers": {"x-token": "pasted"}}
+    found = _found({"providers": {"o": row}})
+    assert sorted(found) == ["providers.o.api_key", "providers.o.headers.x-token"]
+    assert "pasted" not in str(found)
+    assert _found({"providers": {"o": {"kind": "vllm", "api_key": "test"}}}) == {}
+
+
+def test_parameters_are_those_of_the_row_and_those_it_needs_are_asked_for() -> None:
+    row = {"kind": "azure", "api_key": "${K}", "parameters": {"resorce": "contoso"}}
+    found = _found({"providers": {"a": row}})
+    assert found["providers.a.parameters.resorce"].hint == "did you mean 'resource'?"
+    assert found["providers.a.parameters"].message == "has no 'resource', which is part of the address; add it"
+    found = _found({"providers": {"a": {"kind": "groq", "api_key": "${K}", "parameters": {"x": "y"}}}})
+    assert found["providers.a.parameters.x"].message == "is no parameter of this vendor; it has none"
+    assert _found({"providers": {"a": {**row, "parameters": {"resource": "contoso"}}}}) == {}
+
+
+def test_a_vendor_may_not_take_the_name_of_a_kind_of_its_own() -> None:
+    assert list(_found({"vendors": {"openai": {"base_url": "https://a.example"}}})) == ["vendors.openai"]
+
+
 def test_a_bundled_model_is_known_by_name() -> None:
     found = _found({"providers": {"l": {"kind": "llamacpp", "model": "smollm2-135m"}}})
     assert found["providers.l.model"].hint == "did you mean 'smollm2-135m-instruct'?"
@@ -96,8 +149,11 @@ def test_any_shape_is_survived() -> None:
         {"a": 3},
         {"a": []},
         {"a": {"targets": 3, "fallback": [3], "kind": []}},
+        {"a": {"kind": "azure", "parameters": 3, "base_url": 3}},
+        {"a": {"kind": "azure", "parameters": {3: []}, "base_url": []}},
     ):
-        assert isinstance(_found(dict.fromkeys(("server", "identity", "providers", "models", "routes"), part)), dict)
+        sections = ("server", "identity", "providers", "vendors", "models", "routes")
+        assert isinstance(_found(dict.fromkeys(sections, part)), dict)
 
 
 def test_a_route_that_hides_a_model_is_warned_of() -> None:
@@ -111,3 +167,31 @@ def test_a_key_on_an_unencrypted_way_is_warned_of() -> None:
     )
     document = {"models": {"m": {}}, "providers": {"far": far, "near": near}}
     assert [dotted(finding.place) for finding in cross_warn(document)] == ["providers.far.base_url"]
+
+
+def test_servers_of_tools_are_there_and_their_secrets_are_references() -> None:
+    document = {
+        "mcp": {
+            "servers": {
+                "files": {
+                    "url": "https://tools.example.com/mcp",
+                    "headers": {"authorization": "Bearer abc", "x-a": "b"},
+                },
+                "near": {"url": "http://127.0.0.1:9/mcp", "headers": {"authorization": "Bearer abc"}},
+                "good": {"url": "https://tools.example.com/mcp", "headers": {"authorization": "Bearer ${T}"}},
+            }
+        },
+        "routes": {"r": {"targets": [], "tools": {"mcp": ["fils", "near/read", "good"]}}},
+    }
+    found = _found(document)
+    assert {path: finding.hint for path, finding in found.items()} == {
+        "mcp.servers.files.headers.authorization": "",
+        "routes.r.tools.mcp[0]": "did you mean 'files'?",
+    }
+    assert "Bearer" not in found["mcp.servers.files.headers.authorization"].message
+
+
+def test_grpc_has_a_port_of_its_own() -> None:
+    assert list(_found({"grpc": {"port": 8080}})) == ["grpc.port"]
+    assert list(_found({"server": {"port": 9000}, "grpc": {"port": 9000}})) == ["grpc.port"]
+    assert not _found({"server": {"port": 9000}, "grpc": {"port": 8080}})

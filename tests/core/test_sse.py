@@ -71,6 +71,30 @@ def test_a_cut_last_event_is_dropped(tail: bytes) -> None:
     assert data_of(b"data: 1\n\n" + tail) == [b"1"]
 
 
+@pytest.mark.parametrize("whole", ['{"a":"café"}', '{"a":{"b":["🙂","\\ud83d"]}}', '{"é":"\\\\","z":"}"}'])
+def test_a_last_event_cut_anywhere_is_dropped_and_only_the_whole_one_counts(whole: str) -> None:
+    wire = b"data: " + whole.encode()
+    for end in range(len(wire)):
+        assert data_of(b"data: 1\n\n" + wire[:end]) == [b"1"], wire[:end]
+    assert data_of(b"data: 1\n\n" + wire) == [b"1", whole.encode()]
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\n\n"])
+@pytest.mark.parametrize("half", [b"caf\xc3", b"\\ud83d", b"\xed\xa0\xbd", b"\\ud83d\\n", b"\t"])
+def test_half_a_character_inside_a_whole_last_event_is_the_readers_to_judge(half: bytes, ending: bytes) -> None:
+    event = b'{"a":"' + half + b'","b":1}'
+    assert data_of(b"data: " + event + ending) == [event]
+
+
+def test_a_cut_last_event_full_of_quotes_costs_one_look() -> None:
+    assert data_of(b'data: {"a":"' + b'\\"' * 1_000_000) == []
+
+
+def test_half_a_character_after_a_whole_last_event_makes_it_no_json() -> None:
+    assert data_of(b'data: {"a":1}\xc3') == []
+    assert data_of(b'data: {"a":1}\n\xc3') == [b'{"a":1}']
+
+
 def test_a_byte_order_mark_may_be_split_over_reads() -> None:
     assert data_of(b"\xef", b"\xbb", b"\xbf", b"data: 1\n\n") == [b"1"]
 

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import shlex
+import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,13 +29,19 @@ ASKED = "Name three rivers."
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with Gateway(tmp_path_factory.mktemp("examples"), CONFIG) as running:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        grpc = {"port": free.getsockname()[1]}
+    with Gateway(tmp_path_factory.mktemp("examples"), {**CONFIG, "grpc": grpc}) as running:
         yield running
 
 
 def _here(text: str, gateway: Gateway) -> str:
     """Return an example with the reader's part filled in: the address and the key."""
-    return text.replace("http://127.0.0.1:8080", gateway.url).replace("ms-…", gateway.key)
+    grpc = f"127.0.0.1:{gateway.config['grpc']['port']}"
+    return (
+        text.replace("http://127.0.0.1:8080", gateway.url).replace("127.0.0.1:8081", grpc).replace("ms-…", gateway.key)
+    )
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
@@ -106,5 +113,6 @@ def test_the_commands_of_a_page_run_in_the_order_shown(
 
 def test_the_pages_of_these_tests_are_there() -> None:
     shown = {block.where.partition(":")[0] for block in blocks("python")}
-    assert shown == {"README.md", "docs/getting-started.md", "docs/http.md"}
+    pages = ("batches", "getting-started", "grpc", "http", "mcp", "prompts")
+    assert shown == {"README.md", *(f"docs/{page}.md" for page in pages)}
     assert (ROOT / "docs" / "keys.md").exists()

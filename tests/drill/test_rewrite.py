@@ -19,7 +19,7 @@ providers:
   house: {kind: llamacpp, model: smollm2-135m-instruct, lacks: [tools]}
 models:
   mini: {provider: openai, name: gpt-4o-mini, price: {input: 0.15, output: 0.60}}
-  haiku: {provider: claude}
+  haiku: {provider: claude, probe: {every: 2s, idle: 1m}}
   small: {provider: house}
 routes:
   assistant:
@@ -130,6 +130,12 @@ def test_the_copy_keeps_the_route_as_it_was_written(document: dict[str, Any], fi
     assert mine.pop("fallback") == ("small", "mini")
     assert copy == mine
     assert copy["last_resort"]["text"] == "mini costs ${nothing} today."
+
+
+def test_the_copy_sends_no_probes(document: dict[str, Any]) -> None:
+    assert "probe" in document["models"]["haiku"]
+    copy = rewrite.copied(document, "assistant", {"d1": PORTS})
+    assert all("probe" not in model for model in copy["models"].values())
 
 
 def test_the_copy_listens_here_and_keeps_its_own_records(document: dict[str, Any], tmp_path: Path) -> None:

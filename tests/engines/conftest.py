@@ -15,6 +15,7 @@ class Row:
     context: int = 512
     parallel: int = 2
     threads: int = 1
+    pooling: str = "auto"
     start_timeout: float = 60.0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mainstay.core.errors import StartError
-from mainstay.core.target import Feature
+from mainstay.core.target import TALKS, Feature, Operation
 from mainstay.engines.llamacpp import LACKS, LlamaCpp
 from mainstay.engines.null import NoEngine
 from mainstay.engines.port import Engine, EngineAddress
@@ -129,3 +129,28 @@ def test_a_missing_model_file_is_a_sentence(row, home) -> None:
 def test_a_relative_path_is_relative_to_the_configuration(row, home, model) -> None:
     engine = LlamaCpp({"house": replace(row, model="own.gguf")}, home, model.parent, SECRET)
     assert json.loads(engine.programs()[0].settings)["file"] == str(model)
+
+
+def pooled(model: Path, kind: int) -> None:
+    """Let the file say how its vectors are made."""
+    key = (17).to_bytes(8, "little") + b"bert.pooling_type" + (4).to_bytes(4, "little") + kind.to_bytes(4, "little")
+    model.write_bytes(b"GGUF" + bytes(64) + key + bytes(2048))
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "operations", "setting"),
+    [
+        (0, "auto", TALKS, 0),
+        (1, "auto", {Operation.EMBEDDING}, 1),
+        (4, "auto", {Operation.RERANK}, 4),
+        (0, "last", TALKS | {Operation.EMBEDDING}, 3),
+        (1, "none", TALKS, 0),
+    ],
+)
+def test_a_model_made_for_vectors_only_makes_these_unless_the_row_says_otherwise(
+    own, home, model, kind, given, operations, setting
+) -> None:
+    pooled(model, kind)
+    engine = build(home, house=replace(own, pooling=given))
+    assert engine.addresses()["house"].operations == operations
+    assert json.loads(engine.programs()[0].settings)["pooling"] == setting

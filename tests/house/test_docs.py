@@ -51,7 +51,8 @@ def _settings(model: type[Section], path: str) -> Iterator[str]:
     for field, info in model.model_fields.items():
         yield f"{path}.{field}"
         for inner in _sections(info.annotation):
-            yield from _settings(inner, f"{path}.{field}")
+            kind = inner.model_fields["kind"].default if "kind" in inner.model_fields else ""
+            yield from _settings(inner, f"{path}.{field}" + (f".{kind}" if kind else ""))
 
 
 def _all_settings() -> Iterator[str]:
@@ -61,6 +62,7 @@ def _all_settings() -> Iterator[str]:
         named = typing.get_origin(info.annotation) is dict
         for model in models:
             kind = model.model_fields["kind"].default if "kind" in model.model_fields else None
+            kind = kind if isinstance(kind, str) else None
             yield from _settings(model, f"{section}.{kind}" if kind else f"{section}.NAME" if named else section)
 
 

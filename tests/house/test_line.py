@@ -12,6 +12,8 @@ PLAN = [
     "guardrails.Screen",
     "caching.Recall",
     "grounding.Ground",
+    "reading.Read",
+    "tools.UseTools",
     "shaping.Shape",
     "routing.Route",
     "providers.CallProvider",

@@ -204,7 +204,7 @@ def test_nothing_unfinished_is_left_in_the_source(path: Path) -> None:
 
 def test_tests_mirror_paths() -> None:
     tests = SRC.parents[1] / "tests"
-    outside = {"house", "support", "bench", "live", "docs"}
+    outside = {"house", "support", "bench", "conformance", "live", "docs"}
     for path in tests.rglob("test_*.py"):
         parts = path.relative_to(tests).parts
         if parts[0] in outside:

@@ -10,7 +10,7 @@ from mainstay.core.call import Caller
 from mainstay.core.errors import StartError, Unauthenticated
 from mainstay.identity import keyring
 from mainstay.identity.keyring import KeyRing, Snapshot, SnapshotEntry, open_keyring, snapshot_path
-from mainstay.identity.keys import digest, load_pepper
+from mainstay.identity.keys import digest, load_pepper, mint_pass
 from mainstay.store.files import private_dir, write_atomic
 
 Publish = Callable[..., None]
@@ -144,3 +144,35 @@ def test_a_secret_that_cannot_be_read_stops_the_start(home: Path) -> None:
     (home / "secret.key").mkdir(parents=True)
     with pytest.raises(StartError):
         open_keyring(home)
+
+
+def test_a_pass_stands_for_its_key_while_both_are_good(home: Path, publish: Publish) -> None:
+    publish(1, alice={"routes": ("a",)}, bob={})
+    ring = open_keyring(home)
+    pepper, later = load_pepper(home), int(time.time()) + 60
+    good = mint_pass(pepper, "key_alice", later)
+    assert ring.find(good) == ring.find(b"alice")
+    refused(ring, mint_pass(pepper, "key_alice", int(time.time())))
+    refused(ring, mint_pass(pepper, "key_carol", later))
+    publish(2, bob={})
+    assert ring.refresh()
+    refused(ring, good)
+
+
+def test_a_pass_cannot_be_made_or_changed_without_the_secret(home: Path, publish: Publish) -> None:
+    publish(1, alice={}, bob={})
+    ring = open_keyring(home)
+    later = int(time.time()) + 60
+    refused(ring, mint_pass(b"x" * 32, "key_alice", later))
+    good = mint_pass(load_pepper(home), "key_alice", later)
+    for forged in (good.replace(b"alice", b"bob"), good.replace(b"%d" % later, b"%d" % (later + 1)), good[:-1]):
+        refused(ring, forged)
+    for odd in (b"msp.", b"msp..", b"msp.1.", b"msp.x.y.z", b"msp.\xff.\xff"):
+        refused(ring, odd)
+
+
+def test_a_rotated_keys_pass_is_good_for_as_long_as_the_key(home: Path, publish: Publish) -> None:
+    soon = int((time.time() - 1) * 1000)
+    publish(1, alice={"key": "key_1"}, old={"key": "key_1", "expires": soon})
+    ring = open_keyring(home)
+    assert ring.find(mint_pass(load_pepper(home), "key_1", int(time.time()) + 60)).key == "key_1"

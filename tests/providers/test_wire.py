@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.providers.wire import count, mend
+from mainstay.providers.wire import count, is_foreign, mend
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,11 @@ def test_what_is_mended_stays_as_it_is(data: bytes) -> None:
 )
 def test_a_half_that_stands_alone_is_replaced_and_nothing_else(sent: bytes, mended: bytes) -> None:
     assert mend(sent) == mended
+
+
+@pytest.mark.parametrize(
+    ("signature", "foreign"),
+    [("", False), ("EuIBCkYIBxgCKkA=", False), ("gemini:call:0:c2ln", True), ("Gemini:x", False), ("a:b", False)],
+)
+def test_a_signature_with_a_vendors_name_before_it_is_that_vendors(signature: str, foreign: bool) -> None:
+    assert is_foreign(signature) is foreign

@@ -11,8 +11,8 @@ from mainstay.core.errors import Unavailable
 from mainstay.core.events import Dialect
 from mainstay.core.record import Record
 from mainstay.core.timeouts import Timeouts
-from mainstay.routing.admission import Admission, Ticket
-from mainstay.routing.limit import Aimd, Fixed, Outcome
+from mainstay.routing.admission import Admission, Lag, Ticket
+from mainstay.routing.limit import Aimd, Fixed, Outcome, Sample
 from support.simulation import simulate
 
 T = TypeVar("T")
@@ -59,6 +59,56 @@ def test_calls_enter_at_once_while_there_is_room() -> None:
         leave(first)
         assert door.in_flight == 1
         assert door.enter(make_call(), 10) is not None
+
+    run(work())
+
+
+def test_how_far_behind_the_loop_is_goes_into_what_is_learnt_of_a_call() -> None:
+    class Learns(Fixed):
+        lags: list[float] = []
+
+        def settle(self, sample: Sample) -> None:
+            self.lags.append(sample.lag)
+
+    async def work() -> None:
+        times = iter((1.5, 2.0))
+        limit = Learns(8)
+        # Each look is taken when the loop comes round: half a second later, then at once.
+        door = Admission(limit, clock=iter((1.0, 1.9, 2.0, 2.1)).__next__, lag=Lag(times.__next__))
+        for _ in range(2):
+            ticket = door.enter(make_call(), 10)
+            assert ticket is not None
+            await settle()
+            leave(ticket)
+        assert limit.lags == [pytest.approx(0.1), pytest.approx(0.08)]
+
+    run(work())
+
+
+def test_while_the_limit_holds_nobody_back_one_answer_in_a_moment_is_learnt_from() -> None:
+    class Learns(Fixed):
+        seen: list[tuple[float, Outcome]] = []
+
+        def settle(self, sample: Sample) -> None:
+            self.seen.append((sample.left, sample.outcome))
+
+    def fly(door: Admission, *outcomes: Outcome) -> None:
+        tickets = [door.enter(make_call(), 10) for _ in outcomes]
+        for ticket, outcome in zip(tickets, outcomes, strict=True):
+            assert ticket is not None
+            leave(ticket, outcome=outcome)
+
+    async def work() -> None:
+        limit = Learns(10)
+        door = Admission(limit, clock=clock)
+        fly(door, Outcome.OK, Outcome.OK, Outcome.DROPPED, Outcome.OK)
+        await asyncio.sleep(1)
+        fly(door, Outcome.OK, Outcome.OK)
+        assert limit.seen == [(0.0, Outcome.OK), (0.0, Outcome.DROPPED), (1.0, Outcome.OK)]
+        await asyncio.sleep(1)
+        # The eighth to the tenth are as many as the limit lets grow.
+        fly(door, *[Outcome.OK] * 10)
+        assert limit.seen[3:] == [(2.0, Outcome.OK)] * 4
 
     run(work())
 

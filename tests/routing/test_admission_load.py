@@ -123,6 +123,17 @@ def test_goodput_and_first_tokens_hold_at_2_5_and_10_times_the_capacity(slots: i
         assert first[int(len(first) * 0.99)] <= 1.5 * FIRST_TOKEN, times
 
 
+@pytest.mark.parametrize("times", [1, 2, 10])
+@pytest.mark.parametrize("spread", [0.5, 0.9])
+def test_first_tokens_that_vary_by_themselves_are_not_taken_for_a_queue(spread: float, times: int) -> None:
+    def slots() -> Slots:
+        draw = random.Random(5)
+        return Slots(16, vary=lambda: draw.uniform(1 - spread, 1 + spread))
+
+    peak = Traffic(slots(), Fixed(16)).run(60, 2).goodput(20)
+    assert Traffic(slots(), Auto()).run(60, times).goodput(20) >= 0.8 * peak
+
+
 @pytest.mark.parametrize("times", [2, 10])
 def test_a_limit_that_learns_from_refusals_alone_keeps_goodput_too(times: int) -> None:
     peak = Traffic(Slots(32, queue=0), Fixed(32)).run(60, 2).goodput(20)

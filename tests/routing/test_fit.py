@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from mainstay.core.call import Ask, Call
 from mainstay.core.errors import ContextOverflow, Unsupported
 from mainstay.core.prompt import Prompt
-from mainstay.core.target import Feature, Target
+from mainstay.core.target import Feature, Operation, Target
+from mainstay.providers.tasks.embeddings import read_embeddings
 from mainstay.routing.fit import fitting, larger, output_limit
 from support.routing import make_call, make_target
 
@@ -186,3 +187,22 @@ def test_larger_is_never_the_failed_one_nor_known_to_be_no_larger(
     assert failed not in found
     assert all(not target.window or target.window > failed.window for target in found)
     assert {t.model for t in targets if not t.window or t.window > failed.window} - {failed.model} == set(names(found))
+
+
+def test_a_target_that_cannot_be_asked_at_all_is_left_out_and_its_window_with_it() -> None:
+    ask = read_embeddings(json.dumps({"model": "m", "input": ["x" * 1000] * 100}).encode())
+    call = replace(make_call(), ask=ask)
+    embeds = make_target("embeds", operations=frozenset({Operation.EMBEDDING}), window=512)
+    talks = make_target("talks")
+    ordered, unfit = fitting(call, [talks, embeds])
+    assert names(ordered) == ["embeds"]
+    assert [(one.target.model, one.reason) for one in unfit] == [("talks", "has no embeddings")]
+    assert isinstance(unfit[0].error(), Unsupported)
+    assert unfit[0].error().param == "model"
+    ordered, unfit = fitting(make_call(), [embeds, talks])
+    assert names(ordered) == ["talks"]
+    assert unfit[0].operation is Operation.CHAT
+
+
+def test_what_is_no_text_has_no_limit_of_tokens() -> None:
+    assert output_limit(read_embeddings(b'{"model":"m","input":"x","max_tokens":5}')) is None

@@ -14,19 +14,21 @@ def sample(
     first_token: float | None = None,
     tokens_in: int | None = 100,
     tokens_out: int | None = 100,
+    lag: float = 0.0,
 ) -> Sample:
-    return Sample(outcome, sent, left, in_flight, first_token, left - sent, tokens_in, tokens_out)
+    return Sample(outcome, sent, left, in_flight, first_token, left - sent, tokens_in, tokens_out, lag)
 
 
-def rounds(limit: Limit, times: int, first_token: float, rest: float = 1.0, start: float = 0.0) -> float:
+def rounds(
+    limit: Limit, times: int, first_token: float, rest: float = 1.0, start: float = 0.0, lag: float = 0.0
+) -> float:
     """Feed whole round trips with the limit full; return the time after them."""
     now = start
     for _ in range(times):
         size = limit.size
         for _ in range(size):
-            limit.settle(
-                sample(sent=now + 1e-6, left=now + first_token + rest, in_flight=size, first_token=first_token)
-            )
+            left = now + first_token + rest
+            limit.settle(sample(sent=now + 1e-6, left=left, in_flight=size, first_token=first_token, lag=lag))
         now += first_token + rest
     return now
 
@@ -124,6 +126,17 @@ def test_first_tokens_that_queue_cut_the_limit_to_what_is_served() -> None:
     # Half of each call's time is queueing: half of the calls are served.
     rounds(limit, 1, first_token=2.2, rest=1.8, start=now)
     assert 22 <= limit.size <= 24
+
+
+def test_what_this_process_itself_lets_lie_is_no_queue_of_the_upstream() -> None:
+    limits = []
+    for lag in (0.0, 0.01):
+        limit = Gradient(16)
+        now = rounds(limit, 1, first_token=0.005, rest=0.0)
+        for busy in (0.01, 0.02, 0.03):
+            now = rounds(limit, 1, first_token=busy, rest=0.0, start=now, lag=lag)
+        limits.append(limit.size)
+    assert limits[0] < 16 < limits[1]
 
 
 def test_when_fewer_calls_are_as_slow_slowness_is_the_new_base() -> None:

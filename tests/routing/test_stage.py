@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mainstay.core.answer import Answer
 from mainstay.core.call import Call, Caller
@@ -25,7 +26,7 @@ from mainstay.core.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from mainstay.core.events import TextDelta
+from mainstay.core.events import Frame, TextDelta
 from mainstay.core.record import Record
 from mainstay.core.target import Target
 from mainstay.core.timeouts import Timeouts
@@ -34,6 +35,7 @@ from mainstay.providers.openai import read_ask
 from mainstay.routing.first import First
 from mainstay.routing.progress import Rules
 from mainstay.routing.resort import LastWords
+from mainstay.routing.single_flight import SingleFlight
 from mainstay.routing.stage import Route
 from mainstay.routing.standing import Credential, Standing
 
@@ -369,3 +371,114 @@ def test_nothing_is_in_flight_after_calls_of_every_kind() -> None:
         with contextlib.suppress(MainstayError, asyncio.CancelledError):
             go(make_route(B, standings=standings), Wire(a=[script] if script is None else script))
     assert [(s.in_flight, s.outstanding) for s in standings.values()] == [(0, 0), (0, 0)]
+
+
+# Identical calls that share one upstream call.
+
+
+class Clock:
+    """Time that goes when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        for module in ("core.clock", "routing.stage", "routing.attempt", "routing.standing"):
+            monkeypatch.setattr(f"mainstay.{module}.monotonic", lambda: self.now)
+
+
+class Flow:
+    """A stream that yields what is put, until None."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def __call__(self, call: Call) -> Answer:
+        assert call.target is not None
+        return Answer(call.target, frames=self)
+
+    def __aiter__(self) -> "Flow":
+        return self
+
+    async def __anext__(self) -> Sequence[Frame]:
+        text = await self.queue.get()
+        if text is None:
+            raise StopAsyncIteration
+        return (Frame((TextDelta(text),)),)
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def hear(answer: Answer, batches: int | None = None) -> int:
+    """Read so many batches, or all; return how many there were."""
+    assert answer.frames is not None
+    heard = 0
+    while batches is None or heard < batches:
+        try:
+            await answer.frames.__anext__()
+        except StopAsyncIteration:
+            break
+        heard += 1
+    return heard
+
+
+def make_flight(monkeypatch: pytest.MonkeyPatch) -> tuple[Clock, Flow, Route, Call, Call]:
+    clock = Clock(monkeypatch)
+    calls = [make_call(stream=True) for _ in range(2)]
+    raw = calls[0].ask.raw.replace(b'"stream"', b'"temperature":0,"stream"')
+    leader, follower = (replace(call, ask=read_ask(raw), started=clock.now, deadline=clock.now + 10) for call in calls)
+    return clock, Flow(), make_route(flights=SingleFlight()), leader, follower
+
+
+def test_waiting_for_frames_that_another_call_pays_for_is_no_overhead(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, flow, route, leader, follower = make_flight(monkeypatch)
+
+    async def main() -> None:
+        led, followed = await route(leader, flow), await route(follower, flow)
+        for text in ("a", "b", None):
+            clock.now += 1.0
+            flow.queue.put_nowait(text)
+            assert await hear(led, 1) == await hear(followed, 1) == (text is not None)
+
+    asyncio.run(main())
+    assert follower.record.attempts == []
+    assert follower.record.queued_ms == pytest.approx(3000)
+    assert leader.record.queued_ms == 0
+    assert [attempt.cause for attempt in leader.record.attempts] == ["first"]
+
+
+def test_a_listener_that_leaves_has_waited_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, flow, route, leader, follower = make_flight(monkeypatch)
+
+    async def main() -> None:
+        led, followed = await route(leader, flow), await route(follower, flow)
+        assert led.frames is not None
+        assert followed.frames is not None
+        clock.now += 1.0
+        flow.queue.put_nowait("a")
+        assert await hear(led, 1) == await hear(followed, 1) == 1
+        await followed.frames.aclose()
+        clock.now += 1.0
+        flow.queue.put_nowait(None)
+        assert await hear(led) == 0
+
+    asyncio.run(main())
+    assert follower.record.queued_ms == pytest.approx(1000)
+
+
+def test_the_first_of_them_may_leave_and_its_attempt_ends_there_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, flow, route, leader, follower = make_flight(monkeypatch)
+
+    async def main() -> None:
+        led, followed = await route(leader, flow), await route(follower, flow)
+        assert led.frames is not None
+        clock.now += 2.0
+        flow.queue.put_nowait("a")
+        assert await hear(led, 1) == 1
+        await led.frames.aclose()
+        clock.now += 1.0
+        flow.queue.put_nowait(None)
+        assert await hear(followed) == 1
+
+    asyncio.run(main())
+    assert [(a.outcome, a.total_ms) for a in leader.record.attempts] == [("caller_gone", pytest.approx(2000))]
+    assert follower.record.queued_ms == pytest.approx(3000)

@@ -78,10 +78,15 @@ def test_the_first_id_that_is_there_decides(place: int) -> None:
     assert alone != conversation_key(raw_call({"messages": [user("x")]}))
 
 
-def test_a_session_header_decides_before_any_field() -> None:
-    session = ((b"x-session-id", b"s1"),)
-    one, other = make_call({"user": "u1"}, headers=session), make_call({"user": "u2"}, headers=session)
+@pytest.mark.parametrize("name", [b"x-session-id", b"session_id", b"x-claude-code-session-id"])
+def test_a_session_header_decides_before_any_field(name: bytes) -> None:
+    one, other = make_call({"user": "u1"}, given={name: b"s"}), make_call({"user": "u2"}, given={name: b"s"})
     assert conversation_key(one) == conversation_key(other) != conversation_key(make_call({"user": "u1"}))
+    assert conversation_key(one) != conversation_key(make_call({"user": "u1"}, given={name: b"t"}))
+
+
+def test_an_empty_session_header_is_none() -> None:
+    assert conversation_key(make_call(given={b"x-session-id": b""})) == conversation_key(make_call())
 
 
 @pytest.mark.parametrize("empty", [{"user": None}, {"user": ""}, {"metadata": None}, {"metadata": {}}])

@@ -146,11 +146,14 @@ def test_the_callers_request_id_is_kept_only_when_sane():
 
 
 def test_a_refusal_says_what_it_took_in_milliseconds_and_ends_the_connection():
-    wire = refusal(413, "id-1", b"{}", spent=0.0123, head_only=False, date=b"date: now")
+    extra = ((b"request-id", b"id-1"),)
+    wire = refusal(413, "id-1", b"{}", extra=extra, spent=0.0123, head_only=False, date=b"date: now")
     head, body = wire.split(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     assert (lines[0], body) == (b"HTTP/1.1 413 Request Entity Too Large", b"{}")
-    assert {b"x-request-id: id-1", b"x-mainstay-overhead-ms: 12.300", b"x-mainstay-route: "} < set(lines)
+    assert {b"x-request-id: id-1", b"request-id: id-1", b"x-mainstay-overhead-ms: 12.300", b"x-mainstay-route: "} < set(
+        lines
+    )
     assert lines[-2:] == [b"content-length: 2", b"connection: close"]
 
 

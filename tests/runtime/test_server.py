@@ -81,7 +81,7 @@ async def test_tls_is_served_and_refusals_reach_the_client(certificates: Any) ->
 
 async def test_several_sockets_are_served_at_once_without_delay() -> None:
     socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    server = Server(mirror, refuse=lambda error: b"{}")
+    server = Server(mirror, refuse=lambda error, path, shown: (500, b"{}", ()))
     await server.start(socks)
     for sock in socks:
         reader, writer = await asyncio.open_connection(*sock.getsockname())
@@ -150,6 +150,37 @@ async def test_a_drain_lets_what_runs_finish_and_closes_the_rest() -> None:
         await soon(draining)
         assert (served.server.in_flight, served.server.connections) == (0, 0)
         assert app.cancelled == []
+
+
+async def test_an_idle_connection_gets_one_more_answer_in_a_drain_and_is_told_to_go() -> None:
+    async with serving(mirror) as served, served.connect() as peer, served.connect() as idle:
+        for other in (peer, idle):
+            await other.send(GET)
+            assert (await other.response()).header(b"connection") != b"close"
+        draining = asyncio.ensure_future(served.server.drain(30, patience=20))
+        await asyncio.sleep(0)
+        await peer.send(GET)
+        assert (await peer.response()).header(b"connection") == b"close"
+        assert await peer.rest() == b""
+        # Nobody's patience ran out: the other may come yet.
+        assert (served.server.connections, draining.done()) == (1, False)
+        await idle.send(GET)
+        assert (await idle.response()).status == 200
+        await soon(draining)
+
+
+async def test_a_stream_whose_head_promised_more_leaves_its_connection_open_in_a_drain() -> None:
+    app = Held()
+    async with serving(app) as served, served.connect() as peer:
+        await peer.send(b"GET /stream" + GET[5:])
+        await soon(peer.reader.readuntil(b"first "))
+        draining = asyncio.ensure_future(served.server.drain(30, patience=20))
+        await asyncio.sleep(0)
+        app.go.set()
+        assert b"last" in await soon(peer.reader.readuntil(b"0\r\n\r\n"))
+        await peer.send(GET)
+        assert (await peer.response()).header(b"connection") == b"close"
+        await soon(draining)
 
 
 async def test_a_request_that_had_begun_before_the_drain_is_answered() -> None:
@@ -244,7 +275,7 @@ async def test_a_drain_closes_a_connection_that_becomes_idle_in_it() -> None:
 
 def test_the_sweep_is_as_fine_as_the_shortest_limit_wants() -> None:
     def interval(limits: Limits) -> float:
-        return Server(mirror, limits, refuse=lambda error: b"")._interval
+        return Server(mirror, limits, refuse=lambda error, path, shown: (500, b"", ()))._interval
 
     assert interval(Limits()) == 0.5
     assert interval(Limits(keep_alive=0.2)) == 0.05

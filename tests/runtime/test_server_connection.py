@@ -216,14 +216,29 @@ async def test_what_cannot_be_served_is_answered_closed_and_reported(
 
 
 async def test_a_refusal_carries_the_callers_request_id() -> None:
-    answer, _ = await _refused(POST + b"X-Request-Id: mine\r\nContent-Length: 99999999\r\n\r\n")
+    answer, refused = await _refused(POST + b"X-Request-Id: mine\r\nContent-Length: 99999999\r\n\r\n")
     assert answer.header(b"x-request-id") == b"mine"
+    assert refused.shown == "mine"
 
 
-async def test_a_refusal_carries_the_id_of_its_record() -> None:
-    async with serving(mirror, show=lambda refused: "record-7") as served:
+async def test_a_refusal_carries_the_id_that_its_record_gets() -> None:
+    async with serving(mirror) as served:
         answer = await served.ask(b"nonsense\r\n\r\n")
-        assert answer.header(b"x-request-id") == b"record-7"
+        assert answer.header(b"x-request-id") == served.refused[0].shown.encode()
+
+
+async def test_a_refusal_is_rendered_for_its_path() -> None:
+    async with serving(mirror) as served:
+        long = b"x-long: " + b"x" * 100_000
+        for path in (b"/v1/messages", b"/v1/chat"):
+            for rest in (
+                b"Host: x\r\nContent-Length: 99999999\r\n\r\n",
+                long,
+                b"Host: x\r\nTransfer-Encoding: x\r\n\r\n",
+            ):
+                answer = await served.ask(b"POST %b?beta=true HTTP/1.1\r\n%b" % (path, rest))
+                assert answer.header(b"x-refused") == path
+        assert (await served.ask(b"nonsense\r\n\r\n")).header(b"x-refused") == b""
 
 
 async def test_a_refused_head_request_gets_no_body() -> None:

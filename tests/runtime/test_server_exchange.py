@@ -55,6 +55,51 @@ async def test_a_body_that_is_there_comes_in_one_message() -> None:
         ]
 
 
+async def test_a_body_that_is_there_before_the_app_begins_lies_beside_the_scope_too() -> None:
+    bodies = []
+    begun = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        about = scope["extensions"]["mainstay"]
+        begun.set()
+        bodies.append((about.get("body"), await whole_body(receive)))
+        await respond(send, b"ok")
+
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
+    async with serving(app) as served, served.connect() as peer:
+        for wire in (GET, post % (4, b"body"), post % (3, b"two"), post % (100_000, b"x" * 100_000)):
+            await peer.send(wire)
+            await peer.response()
+        begun.clear()
+        await peer.send(post % (4, b""))
+        await soon(begun.wait())
+        await peer.send(b"late")
+        await peer.response()
+    assert bodies[:3] == [(b"", b""), (b"body", b"body"), (b"two", b"two")]
+    # A larger one may come in several reads.
+    assert bodies[3][1] == b"x" * 100_000
+    assert bodies[3][0] in (None, bodies[3][1])
+    assert bodies[4] == (None, b"late")
+
+
+async def test_what_an_app_makes_of_a_head_is_there_when_the_connection_sends_it_again() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        notes = scope["extensions"]["mainstay"]["notes"]
+        notes["seen"] = notes.get("seen", 0) + 1
+        await respond(send, b"%d" % notes["seen"])
+
+    post = b"POST / HTTP/1.1\r\nHost: %b\r\nContent-Length: %d\r\n\r\n%b"
+    async with serving(app) as served, served.connect() as peer:
+        seen = []
+        for host, body in ((b"x", b"1"), (b"x", b"22"), (b"x", b""), (b"y", b"1"), (b"x", b"1")):
+            await peer.send(post % (host, len(body), body))
+            seen.append((await peer.response()).body)
+        async with served.connect() as other:
+            await other.send(post % (b"x", 1, b"1"))
+            seen.append((await other.response()).body)
+    assert seen == [b"1", b"2", b"3", b"1", b"1", b"1"]
+
+
 async def test_a_body_in_pieces_is_whole_at_the_end_and_comes_as_it_arrives() -> None:
     first = asyncio.Event()
 

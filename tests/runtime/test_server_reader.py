@@ -107,7 +107,7 @@ def test_the_scope_names_both_ends_and_the_time_of_the_first_byte() -> None:
     reader.feed(b"TP/1.1\r\nHost: x\r\n\r\n", 2.0)
     scope = taker.whole[0].scope
     assert (scope["client"], scope["server"], scope["scheme"]) == (("::1", 7), ("/run/x", None), "http")
-    assert scope["extensions"]["mainstay"] == {"started": 1.0, "headers": {b"host": b"x"}}
+    assert scope["extensions"]["mainstay"] == {"started": 1.0, "headers": {b"host": b"x"}, "notes": {}}
 
 
 @given(st.lists(st.sampled_from(GOOD), min_size=1, max_size=4), st.data())

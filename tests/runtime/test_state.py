@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from mainstay.core.errors import StartError
-from mainstay.runtime.state import Lock, is_running, make_private, read_state, write_private, write_state
+from mainstay.runtime.state import Lock, has_begun, is_running, make_private, read_state, write_private, write_state
 
 
 def test_a_lock_keeps_a_second_server_out_until_it_is_released(tmp_path) -> None:
@@ -18,6 +18,19 @@ def test_a_lock_keeps_a_second_server_out_until_it_is_released(tmp_path) -> None
     lock.release()
     assert not is_running(tmp_path)
     Lock(tmp_path).release()
+
+
+def test_a_server_has_begun_only_while_it_runs_and_once_all_was_up(tmp_path) -> None:
+    write_state(tmp_path, {"pid": os.getpid(), "begun": True})
+    assert not has_begun(tmp_path)
+    lock = Lock(tmp_path)
+    assert has_begun(tmp_path)
+    write_state(tmp_path, {"pid": os.getpid(), "begun": False})
+    assert not has_begun(tmp_path)
+    # What another one left there says nothing of this one.
+    write_state(tmp_path, {"pid": 1, "begun": True})
+    assert not has_begun(tmp_path)
+    lock.release()
 
 
 def test_the_state_is_read_as_it_was_written_by_its_owner_only(tmp_path) -> None:

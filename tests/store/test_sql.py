@@ -1,3 +1,5 @@
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -9,14 +11,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+import mainstay.batches.store
 import mainstay.identity.store
 import mainstay.store
 import mainstay.telemetry.store
 from mainstay.core.errors import StartError
 from mainstay.store import sql
-from mainstay.store.sql import HEAD, is_settled, migrate, open_engine, reading, writing
+from mainstay.store.sql import HEAD, explained, is_settled, migrate, open_engine, reading, writing
 
 
 def pragma(engine: Engine, name: str) -> object:
@@ -81,7 +84,11 @@ def test_what_is_committed_can_be_brought_to_the_disk_unless_an_old_reader_stand
 
 
 def test_migrating_gives_the_tables_that_the_rooms_describe(engine: Engine) -> None:
-    described = [mainstay.telemetry.store.metadata, mainstay.identity.store.metadata]
+    described = [
+        mainstay.telemetry.store.metadata,
+        mainstay.identity.store.metadata,
+        mainstay.batches.store.metadata,
+    ]
     with reading(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, described) == []  # type: ignore[arg-type]  # a list is allowed
@@ -182,6 +189,124 @@ def test_a_database_that_another_program_locks_is_named(tmp_path: Path, monkeypa
             open_engine(f"sqlite:///{tmp_path}/mainstay.db")
     finally:
         other.close()
+
+
+def count(engine: Engine) -> object:
+    with reading(engine) as connection:
+        return connection.execute(text("SELECT count(*) FROM settings")).scalar()
+
+
+def test_a_database_that_is_moved_away_is_not_made_again_and_is_found_when_it_is_back(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/mainstay.db")
+    migrate(engine)
+    (tmp_path / "away").mkdir()
+    for file in tmp_path.glob("mainstay.db*"):
+        file.rename(tmp_path / "away" / file.name)
+    for block in (reading, writing):
+        with pytest.raises(OperationalError) as caught, block(engine):
+            pass
+        assert explained(caught.value, engine.url).message.startswith(
+            f"The database '{tmp_path}/mainstay.db' is not there"
+        )
+    assert not list(tmp_path.glob("mainstay.db*"))
+    for file in (tmp_path / "away").iterdir():
+        file.rename(tmp_path / file.name)
+    assert count(engine) == 0
+    engine.dispose()
+
+
+def test_another_database_in_the_place_of_the_first_is_opened_anew(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/mainstay.db")
+    migrate(engine)
+    other = open_engine(f"sqlite:///{tmp_path}/other.db")
+    migrate(other)
+    with writing(other) as connection:
+        connection.execute(text("INSERT INTO settings VALUES ('a', '1')"))
+    other.dispose()
+    assert count(engine) == 0
+    (tmp_path / "other.db").replace(tmp_path / "mainstay.db")
+    for companion in ("mainstay.db-wal", "mainstay.db-shm"):
+        (tmp_path / companion).unlink()
+    assert count(engine) == 1
+    engine.dispose()
+
+
+def test_a_database_that_must_be_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="is not there"):
+        open_engine(f"sqlite:///{tmp_path}/mainstay.db", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_with_signs_of_a_url_in_it_is_a_path(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/a b#c&d.db")
+    migrate(engine)
+    engine.dispose()
+    assert {path.name for path in tmp_path.iterdir()} == {"a b#c&d.db"}
+
+
+#: Run by a user whom permissions bind: what is written and read while the file is read-only, and after.
+_READ_ONLY = """
+import contextlib, pathlib, sys, threading
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from mainstay.store.sql import migrate, open_engine, reading, writing
+
+folder = pathlib.Path(sys.argv[1])
+engine = open_engine(f"sqlite:///{folder}/mainstay.db")
+migrate(engine)
+
+def chmod(mode):
+    for file in folder.glob("mainstay.db*"):
+        file.chmod(mode)
+
+def write():
+    try:
+        with writing(engine) as connection:
+            connection.execute(text("INSERT INTO settings VALUES (hex(randomblob(9)), '1')"))
+    except OperationalError as error:
+        kept.append(error)
+        return error.orig.sqlite_errorname
+    return "ok"
+
+kept = []
+held, go_on = threading.Event(), threading.Event()
+
+def read():
+    with reading(engine) as connection:
+        connection.execute(text("SELECT count(*) FROM settings")).scalar()
+        held.set()
+        go_on.wait()
+
+said = [write()]
+chmod(0o444)
+said.append(write())
+with contextlib.ExitStack() as stack:
+    for _ in range(5):
+        stack.enter_context(reading(engine))
+reader = threading.Thread(target=read)
+reader.start()
+held.wait()
+said.append(write())
+go_on.set()
+reader.join()
+chmod(0o600)
+said.append(write())
+print(*said)
+"""
+
+
+def test_a_database_that_was_read_only_is_written_again(tmp_path: Path) -> None:
+    bound = [] if os.geteuid() else ["setpriv", "--bounding-set", "-dac_override"]
+    if bound and shutil.which("setpriv") is None:
+        pytest.skip("root may write anywhere")
+    # Another program keeps the companions of the file from being removed and made afresh.
+    open_engine(f"sqlite:///{tmp_path}/mainstay.db").dispose()
+    other = sqlite3.connect(tmp_path / "mainstay.db")
+    other.execute("SELECT * FROM sqlite_master").fetchall()
+    command = [*bound, sys.executable, "-c", _READ_ONLY, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    other.close()
+    assert done.stdout.split() == ["ok", "SQLITE_READONLY", "SQLITE_READONLY", "ok"]
 
 
 @pytest.mark.parametrize(

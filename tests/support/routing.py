@@ -1,6 +1,7 @@
 """Calls, targets and loads for what decides where a call goes."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ def call_of_bytes(
     caller: Caller | None = None,
     route: str = "r",
     headers: tuple[tuple[bytes, bytes], ...] = (),
+    given: Mapping[bytes, bytes] | None = None,
     hops: int = 0,
     priority: Priority = Priority.STANDARD,
 ) -> Call:
@@ -42,7 +44,17 @@ def call_of_bytes(
     record = Record.opened("chat", "POST", "/v1/chat/completions")
     who = caller or Caller("k")
     return Call(
-        read_ask(raw), record, who, route, headers, started, started + 10, Timeouts(), hops=hops, priority=priority
+        read_ask(raw),
+        record,
+        who,
+        route,
+        headers,
+        started,
+        started + 10,
+        Timeouts(),
+        hops=hops,
+        priority=priority,
+        given=given or {},
     )
 
 

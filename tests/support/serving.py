@@ -97,6 +97,7 @@ class Refused(NamedTuple):
     started: float
     method: str
     path: str
+    shown: str
 
 
 class Serving:
@@ -144,19 +145,17 @@ async def serving(
     *,
     sock: socket.socket | None = None,
     tls: ssl.SSLContext | None = None,
-    show: Callable[[Refused], str | None] = lambda refused: None,
 ) -> AsyncIterator[Serving]:
     """Serve ``app``. Faults reported to the loop are collected rather than logged."""
     refused: list[Refused] = []
     faults: list[Any] = []
 
-    def on_refused(error: MainstayError, started: float, method: str, path: str) -> str | None:
-        refused.append(Refused(error, started, method, path))
-        return show(refused[-1])
+    def on_refused(error: MainstayError, started: float, method: str, path: str, shown: str) -> None:
+        refused.append(Refused(error, started, method, path, shown))
 
-    def refuse(error: MainstayError) -> bytes:
+    def refuse(error: MainstayError, path: str, shown: str) -> tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]:
         detail = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
-        return json.dumps({"error": detail}).encode()
+        return error.status, json.dumps({"error": detail}).encode(), ((b"x-refused", path.encode()),)
 
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))

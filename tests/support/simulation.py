@@ -3,7 +3,7 @@
 import asyncio
 import selectors
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 __all__ = ["Busy", "Slots", "simulate"]
@@ -49,9 +49,18 @@ class Slots:
         prefill: seconds to the first token once served.
         per_token: seconds per token of the answer.
         queue: calls that wait inside; what is more gets :class:`Busy`.
+        vary: what the prefill of the next call is multiplied by.
     """
 
-    def __init__(self, slots: int, prefill: float = 0.2, per_token: float = 0.02, queue: int = 1_000_000) -> None:
+    def __init__(
+        self,
+        slots: int,
+        prefill: float = 0.2,
+        per_token: float = 0.02,
+        queue: int = 1_000_000,
+        vary: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        self._vary = vary
         self.slots, self.prefill, self.per_token, self.queue = slots, prefill, per_token, queue
         self.serving = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
@@ -69,8 +78,9 @@ class Slots:
             self.waiting.append(turn)
             # Whoever wakes it has taken the slot for it.
             await turn
-        first = loop.time() - came + self.prefill
-        await asyncio.sleep(self.prefill + tokens * self.per_token)
+        prefill = self.prefill * self._vary()
+        first = loop.time() - came + prefill
+        await asyncio.sleep(prefill + tokens * self.per_token)
         self.serving -= 1
         while self.waiting and self.serving < self.slots:
             self.serving += 1

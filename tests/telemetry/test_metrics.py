@@ -64,6 +64,38 @@ def test_a_killed_workers_counts_survive_and_its_gauges_do_not(tmp_path: Path) -
     assert value(page, "mainstay_requests_in_flight") == 0
 
 
+def test_two_in_one_slot_have_a_slab_each_and_the_next_one_takes_what_is_free(tmp_path: Path) -> None:
+    old = Slab(tmp_path, "0")
+    old.counter("mainstay_records_total", "ok").add(5)
+    new = Slab(tmp_path, "0")
+    new.counter("mainstay_records_total", "ok").add(2)
+    for slab in (old, new):
+        slab.counter("mainstay_requests_in_flight").add(3)
+        slab.counter("mainstay_breaker_state", "0", "m").set(2)
+    page = exposition(tmp_path)
+    assert value(page, "mainstay_records_total", outcome="ok") == 7
+    assert value(page, "mainstay_requests_in_flight") == 6
+    assert value(page, "mainstay_breaker_state", worker="0", model="m") == 2
+    old.close()
+    assert value(exposition(tmp_path), "mainstay_requests_in_flight") == 3
+    next_one = Slab(tmp_path, "0")
+    next_one.counter("mainstay_records_total", "ok").add()
+    assert value(exposition(tmp_path), "mainstay_records_total", outcome="ok") == 8
+    assert sorted(path.name for path in tmp_path.glob("*.slab")) == ["0-1.slab", "0.slab"]
+    for slab in (new, next_one):
+        slab.close()
+
+
+def test_a_worker_that_only_begins_does_not_spoil_the_page(tmp_path: Path) -> None:
+    slab = Slab(tmp_path, "0")
+    slab.counter("mainstay_records_total", "ok").add(5)
+    (tmp_path / "1.keys").touch()
+    (tmp_path / "2.keys").touch()
+    (tmp_path / "2.slab").touch()
+    assert value(exposition(tmp_path), "mainstay_records_total", outcome="ok") == 5
+    slab.close()
+
+
 def test_too_many_label_sets_go_together_and_nothing_is_lost(tmp_path: Path) -> None:
     slab = Slab(tmp_path, "0")
     for number in range(2500):

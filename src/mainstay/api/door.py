@@ -4,21 +4,23 @@ Knows ASGI and records; knows no dialect but by its endpoint.
 """
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from functools import cached_property, lru_cache
 from math import ceil
 from typing import Any
 
 from mainstay.core.clock import monotonic, since_ms, wall_ms
-from mainstay.core.errors import InvalidRequest, MainstayError, Unauthenticated, UnsupportedMediaType
+from mainstay.core.errors import InvalidRequest, MainstayError, Unauthenticated, Unavailable, UnsupportedMediaType
 from mainstay.core.ids import uuid7
 from mainstay.core.record import Record
+from mainstay.providers.tasks.form import Form, FormReader
 
-__all__ = ["Receive", "Request", "Scope", "Send", "presented_key"]
+__all__ = ["Head", "Receive", "Request", "Scope", "Send", "presented_key"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = Mapping[bytes, bytes]
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/@+=-]{1,128}")
 _UPWARD = (b"openai-", b"anthropic-", b"x-stainless-", b"idempotency-key")
@@ -27,80 +29,41 @@ _OPERATORS = frozenset((b"openai-organization", b"openai-project", b"anthropic-w
 _MAX_HOPS = 4
 
 
-class Request:
-    """One HTTP request and its record.
+class Head:
+    """What the head of a request says, each thing worked out once: most clients send one head again and again.
 
-    ``started`` is the monotonic second at which its first byte was read, where the server says so.
+    Nothing here depends on the length of the body.
     """
 
-    __slots__ = ("_receive", "_send", "_short", "headers", "id_header", "method", "path", "record", "scope", "started")
+    def __init__(self, headers: Headers, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        self._headers = headers
+        self._pairs = pairs
+        self._is_json = False
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, route: str, operation: str, dialect: str) -> None:
-        self.scope = scope
-        self._receive = receive
-        self._send = send
-        extension = (scope.get("extensions") or {}).get("mainstay")
-        #: Whether the server takes a whole response in one message.
-        self._short = extension is not None
-        if extension is not None:
-            self.started: float = extension["started"]
-            self.headers: dict[bytes, bytes] = extension["headers"]
-        else:
-            self.started = monotonic()
-            self.headers = dict(scope["headers"])
-        identity = uuid7()
-        given = self.headers.get(b"x-request-id")
-        if given is not None and _SANE_ID.fullmatch(given):
-            self.id_header = given
-        else:
-            self.id_header = identity.encode()
-        self.record = Record(
-            identity,
-            self.id_header.decode(),
-            wall_ms(),
-            operation,
-            dialect,
-            method=scope["method"],
-            path=route,
-        )
+    @cached_property
+    def request_id(self) -> bytes | None:
+        """The caller's own id for the request, if it may be used as it is."""
+        given = self._headers.get(b"x-request-id")
+        return given if given is not None and _SANE_ID.fullmatch(given) else None
 
-    async def body(self) -> bytes:
-        """Return the whole body; the server enforces its limit.
+    @cached_property
+    def key(self) -> bytes:
+        """The key that was presented; see :func:`presented_key`."""
+        return presented_key(self._headers)
 
-        Raises:
-            UnsupportedMediaType: it is not JSON, or it is compressed.
-        """
-        kind = self.headers.get(b"content-type", b"application/json")
-        if not kind.lower().startswith(b"application/json"):
-            raise UnsupportedMediaType("Send the body as JSON with the header 'content-type: application/json'.")
-        if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise UnsupportedMediaType("Send the body uncompressed: content-encoding is not supported.")
-        begun = monotonic()
-        message = await self._receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            pieces = [body]
-            while message.get("more_body"):
-                message = await self._receive()
-                pieces.append(message.get("body", b""))
-            body = b"".join(pieces)
-        self.record.waited_ms = since_ms(begun)
-        self.record.request_bytes = len(body)
-        return body
-
+    @cached_property
     def upward(self) -> tuple[tuple[bytes, bytes], ...]:
-        """Return the caller's headers that may go to an upstream."""
-        return tuple(
-            [pair for pair in self.scope["headers"] if pair[0].startswith(_UPWARD) and pair[0] not in _OPERATORS]
-        )
+        """The caller's headers that may go to an upstream."""
+        return tuple([pair for pair in self._pairs if pair[0].startswith(_UPWARD) and pair[0] not in _OPERATORS])
 
+    @cached_property
     def hops(self) -> int:
-        """Return how many Mainstays this request has already passed.
+        """How many Mainstays this request has already passed.
 
         Raises:
             InvalidRequest: too many: a base_url probably points back at this gateway.
         """
-        given = self.headers.get(b"x-mainstay-hops")
+        given = self._headers.get(b"x-mainstay-hops")
         if given is None:
             return 0
         hops = int(given) if given.isdigit() and len(given) < 4 else _MAX_HOPS + 1
@@ -112,7 +75,134 @@ class Request:
             )
         return hops
 
-    async def respond(
+    @cached_property
+    def priority(self) -> bytes | None:
+        """How much the caller says that the request matters."""
+        return self._headers.get(b"x-mainstay-priority")
+
+    def check_json(self) -> None:
+        """Refuse a body that is not JSON as it stands.
+
+        Raises:
+            UnsupportedMediaType: it is not JSON, or it is compressed.
+        """
+        if self._is_json:
+            return
+        kind = self._headers.get(b"content-type", b"application/json")
+        if not kind.lower().startswith(b"application/json"):
+            raise UnsupportedMediaType("Send the body as JSON with the header 'content-type: application/json'.")
+        if self._headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedMediaType("Send the body uncompressed: content-encoding is not supported.")
+        self._is_json = True
+
+
+class Request:
+    """One HTTP request and its record.
+
+    ``started`` is the monotonic second at which its first byte was read, where the server says so.
+    """
+
+    __slots__ = (
+        "_body",
+        "_receive",
+        "_send",
+        "_short",
+        "head",
+        "headers",
+        "id_header",
+        "record",
+        "scope",
+        "started",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, route: str, operation: str, dialect: str) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        extension = (scope.get("extensions") or {}).get("mainstay")
+        #: Whether the server takes a whole response in one message.
+        self._short = extension is not None
+        if extension is not None:
+            self.started: float = extension["started"]
+            self.headers: Headers = extension["headers"]
+            #: All of the body, if it is there already.
+            self._body: bytes | None = extension.get("body")
+            notes = extension["notes"]
+            head = notes.get("head")
+            if head is None:
+                head = notes["head"] = Head(self.headers, scope["headers"])
+            self.head: Head = head
+        else:
+            self.started = monotonic()
+            self.headers = dict(scope["headers"])
+            self._body = None
+            self.head = Head(self.headers, scope["headers"])
+        identity = uuid7()
+        given = self.head.request_id
+        self.id_header = identity.encode() if given is None else given
+        self.record = Record(
+            identity,
+            identity if given is None else given.decode(),
+            wall_ms(),
+            operation,
+            dialect,
+            scope["method"],
+            route,
+        )
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is a form with files."""
+        return self.headers.get(b"content-type", b"").lower().startswith(b"multipart/")
+
+    async def form(self) -> Form:
+        """Return the body, a form, read while it arrives; the server enforces its limit.
+
+        Raises:
+            UnsupportedMediaType: it is no form, or it is compressed.
+            InvalidRequest: the form is damaged or over a limit.
+        """
+        if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedMediaType("Send the body uncompressed: content-encoding is not supported.")
+        reader = FormReader(self.headers.get(b"content-type", b""))
+        begun = monotonic()
+        if self._body is not None:
+            reader.feed(self._body)
+        else:
+            more = True
+            while more:
+                message = await self._receive()
+                reader.feed(message.get("body", b""))
+                more = message.get("more_body", False)
+        form = reader.finish()
+        self.record.waited_ms = since_ms(begun)
+        self.record.request_bytes = len(form.raw)
+        return form
+
+    async def body(self) -> bytes:
+        """Return the whole body; the server enforces its limit.
+
+        Raises:
+            UnsupportedMediaType: it is not JSON, or it is compressed.
+        """
+        self.head.check_json()
+        body = self._body
+        if body is None:
+            begun = monotonic()
+            message = await self._receive()
+            body = message.get("body", b"")
+            if message.get("more_body"):
+                pieces = [body]
+                while message.get("more_body"):
+                    message = await self._receive()
+                    pieces.append(message.get("body", b""))
+                body = b"".join(pieces)
+            self._body = body
+            self.record.waited_ms = since_ms(begun)
+        self.record.request_bytes = len(body)
+        return body
+
+    def respond(
         self,
         status: int,
         body: bytes,
@@ -120,17 +210,20 @@ class Request:
         extra: Sequence[tuple[bytes, bytes]] = (),
         error: MainstayError | None = None,
         kind: bytes = b"application/json",
-    ) -> None:
+    ) -> Awaitable[None]:
         """Send a whole response; ``extra`` are further headers, ``error`` what it tells of."""
         self.record.status = status
-        lines = b"content-type: %b\r\n%b" % (kind, self.reasons(error))
+        lines = b"content-type: " + kind + b"\r\n" + self.reasons(error)
         for name, value in extra:
             # An upstream's word must stay one header.
             if b"\n" not in value and b"\r" not in value:
                 lines += b"%b: %b\r\n" % (name, value)
         if self._short:
-            await self._send({"type": "mainstay.response", "status": status, "lines": lines, "body": body})
-            return
+            return self._send({"type": "mainstay.response", "status": status, "lines": lines, "body": body})
+        return self._respond(status, lines, body)
+
+    async def _respond(self, status: int, lines: bytes, body: bytes) -> None:
+        """Send a whole response to a server that speaks ASGI and no more."""
         headers = [*_pairs(lines), (b"content-length", b"%d" % len(body))]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
@@ -138,29 +231,41 @@ class Request:
     def reasons(self, error: MainstayError | None = None) -> bytes:
         """Return the header lines that say how an answer came about; every answer carries them, error or not."""
         record = self.record
-        waited = record.waited_ms + record.queued_ms
-        for attempt in record.attempts:
-            waited += attempt.total_ms or attempt.first_ms or 0.0
+        # A record that is settled has the word; a stream's is not yet, and a page's never.
+        overhead = record.overhead_ms if record.outcome else self._overhead()
         lines = b"x-request-id: %b\r\n%bx-mainstay-attempts: %d\r\nx-mainstay-overhead-ms: %.3f\r\n" % (
             self.id_header,
             _served(record.route, record.target, record.provider, record.cost_usd),
             len(record.attempts),
-            max(0.0, (monotonic() - self.started) * 1000 - waited),
+            overhead,
         )
         if record.dialect == "anthropic":
             # Where that vendor's SDK looks for it.
             lines += b"request-id: %b\r\n" % self.id_header
+        if error is not None and error.status == 401:
+            # RFC 9110, 11.6.1: how to do it right.
+            lines += b"www-authenticate: Bearer\r\n"
         if error is not None and error.status in (429, 503):
             lines += b"retry-after: %d\r\n" % max(1, ceil(error.retry_after or 1))
-        if record.attempts and error is not None and error.status not in (429, 503):
+        if record.attempts and error is not None and error.status != 429 and not isinstance(error, Unavailable):
             # Mainstay has tried what made sense; a client that tries again multiplies the load.
             lines += b"x-should-retry: false\r\n"
         return lines
 
-    async def open_stream(self, extra: Sequence[tuple[bytes, bytes]]) -> None:
-        """Send the head of a stream of server-sent events."""
+    def _overhead(self) -> float:
+        """Milliseconds since the request began that were not spent waiting for the caller or an upstream."""
+        record = self.record
+        waited = record.waited_ms + record.queued_ms
+        for attempt in record.attempts:
+            waited += attempt.total_ms or attempt.first_ms or 0.0
+        return max(0.0, since_ms(self.started) - waited)
+
+    async def open_stream(
+        self, extra: Sequence[tuple[bytes, bytes]], kind: bytes = b"text/event-stream; charset=utf-8"
+    ) -> None:
+        """Send the head of a stream: of server-sent events, or of media of another ``kind``."""
         headers = [
-            (b"content-type", b"text/event-stream; charset=utf-8"),
+            (b"content-type", kind),
             (b"cache-control", b"no-cache"),
             (b"x-accel-buffering", b"no"),
             *_pairs(self.reasons()),
@@ -179,7 +284,7 @@ class Request:
         await self._send({"type": "http.response.body", "body": data})
 
 
-def presented_key(headers: MutableMapping[bytes, bytes]) -> bytes:
+def presented_key(headers: Headers) -> bytes:
     """Return the key from ``Authorization: Bearer`` or ``x-api-key``, or b"" when there is none.
 
     Clients of Anthropic's wire may send both, one of them meant for somebody else: then the one of our form counts.

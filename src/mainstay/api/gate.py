@@ -10,6 +10,7 @@ from mainstay.core.errors import Forbidden, ModelNotFound
 from mainstay.core.ports import KeyRing
 from mainstay.core.stage import Onward
 from mainstay.core.timeouts import Timeouts
+from mainstay.providers.responses.config import ResponsesConfig
 from mainstay.routing.priority import clamp
 
 __all__ = ["Gate", "Served"]
@@ -24,6 +25,10 @@ class Served(msgspec.Struct, frozen=True):
     #: Keep request and response bodies in the record.
     keep_content: bool
     owned_by: str
+    #: Keep what callers of the Responses API come back to.
+    keep_responses: bool = True
+    #: Whether it can be asked in words, and not only for embeddings and the like.
+    talks: bool = True
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -37,6 +42,10 @@ class Gate(msgspec.Struct, frozen=True):
     created: int
     #: The highest priority by name of key or team.
     classes: Mapping[str, str] = {}
+    #: What is kept of responses, and how they are spoken.
+    responses: ResponsesConfig = msgspec.field(default_factory=ResponsesConfig)
+    #: Pages of the web that may call the MCP endpoint.
+    origins: frozenset[str] = frozenset()
 
     def priority(self, asked: bytes | None, caller: Caller) -> Priority:
         """Return how much a call matters: what it asks for, held to what its caller may use.

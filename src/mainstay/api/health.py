@@ -13,14 +13,14 @@ class HealthEndpoints:
     """Open to whoever can reach the port; says nothing of calls, keys or prompts.
 
     Args:
-        parts: returns the state of each part by name: ``up`` or what is wrong with it.
+        parts: returns whether the gateway is ready, and each part's state by name: ``up`` or what is wrong with it.
         models: returns how each model's upstream is by this worker's experience: ``up``, or what keeps calls from it.
         metrics: returns the metrics page of all workers together.
     """
 
     def __init__(
         self,
-        parts: Callable[[], Mapping[str, str]],
+        parts: Callable[[], tuple[bool, Mapping[str, str]]],
         models: Callable[[], Mapping[str, str]],
         metrics: Callable[[], bytes],
     ) -> None:
@@ -33,12 +33,12 @@ class HealthEndpoints:
         await request.respond(200, b'{"status":"alive"}')
 
     async def ready(self, request: Request) -> None:
-        """``GET /health/ready``: 200 when every part is up, else 503 with the failing parts named.
+        """``GET /health/ready``: 200 when every part that answers calls is up, else 503; what fails is named.
 
-        A model whose upstream fails is named too, and makes nothing unready: the gateway is what answers for it.
+        A control process that is away is named and makes nothing unready: workers answer without it. So is a model
+        whose upstream fails: the gateway is what answers for it.
         """
-        parts = self._parts()
-        ready = all(state == "up" for state in parts.values())
+        ready, parts = self._parts()
         body = msgspec.json.encode(
             {"status": "ready" if ready else "not_ready", "parts": parts, "models": self._models()}
         )

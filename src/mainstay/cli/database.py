@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mainstay.config import Loaded
+from mainstay.runtime.state import has_begun
 
 if TYPE_CHECKING:  # SQLAlchemy costs a quarter of a second, which 'mainstay --help' should not
     from sqlalchemy import Engine
@@ -23,7 +24,8 @@ def opened(loaded: Loaded) -> Iterator["Engine"]:
 
     from mainstay.store.sql import explained, migrate, open_engine
 
-    engine = open_engine(loaded.config.store.url)
+    # A gateway that runs has a database: one that is missing was moved, and a new one would have none of its keys.
+    engine = open_engine(loaded.config.store.url, create=not has_begun(loaded.home / "run"))
     try:
         migrate(engine)
         yield engine

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from mainstay import __version__
-from mainstay.cli import config, keys, models, records
+from mainstay.cli import batches, config, keys, models, records
 from mainstay.cli.chat import chat
 from mainstay.cli.check import check
 from mainstay.cli.drill import drill
+from mainstay.cli.replay import replay
+from mainstay.cli.restart import restart
 from mainstay.cli.serve import serve
 from mainstay.cli.up import up
 from mainstay.core.errors import SetupError
@@ -25,11 +27,14 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(serve)
+app.command()(restart)
 app.command()(check)
 app.command()(drill)
 app.command()(chat)
+app.command()(replay)
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
+app.add_typer(batches.app, name="batches")
 app.add_typer(records.app, name="records")
 app.add_typer(config.app, name="config")
 

@@ -21,7 +21,7 @@ __all__ = ["app", "pull_shown"]
 
 app = typer.Typer(rich_markup_mode=None)
 _GAUGE = re.compile(
-    r"mainstay_(?P<name>breaker_state|upstream_throttled_seconds)"
+    r"mainstay_(?P<name>breaker_state|upstream_throttled_seconds|credential_refused_seconds)"
     r'\{worker="\d+",model="(?P<model>[^"]+)"\} (?P<value>\S+)'
 )
 
@@ -104,7 +104,7 @@ def _report(loaded: Loaded) -> dict[str, Any]:
             }
             for name, route in config.routes.items()
         ],
-        "models": [_model(name, config, loaded, parts, shut) for name in config.models],
+        "models": [_model(name, config, loaded, parts, shut, running=running) for name in config.models],
         "bundled": [{"name": name, "here": _why_not(name, loaded) == ""} for name in BUNDLED],
     }
 
@@ -116,16 +116,22 @@ def _shut(metrics: Path) -> dict[str, str]:
         found = _GAUGE.fullmatch(line)
         if found is None or float(found["value"]) == 0:
             continue
-        breaker = "is being probed" if float(found["value"]) == 1 else "keeps failing and is left alone for a while"
-        limited = f"limits the rate for another {float(found['value']):.0f} s"
-        shut[found["model"]] = breaker if found["name"] == "breaker_state" else limited
+        value = float(found["value"])
+        why = {
+            "breaker_state": "is being probed" if value == 1 else "keeps failing and is left alone for a while",
+            "upstream_throttled_seconds": f"limits the rate for another {value:.0f} s",
+            "credential_refused_seconds": "refuses the provider's api_key; check it",
+        }
+        shut[found["model"]] = why[found["name"]]
     return shut
 
 
-def _model(name: str, config: Config, loaded: Loaded, parts: dict[str, Any], shut: dict[str, str]) -> dict[str, str]:
+def _model(
+    name: str, config: Config, loaded: Loaded, parts: dict[str, Any], shut: dict[str, str], *, running: bool
+) -> dict[str, str]:
     model = config.models[name]
     provider = config.providers[model.provider]
-    state, reason = "not asked", ""
+    state, reason = "up" if running else "not asked", ""
     if isinstance(provider, LlamaCppConfig):
         reason = _why_not(provider.model, loaded)
         state = "missing" if reason else "stopped"
@@ -152,11 +158,15 @@ def _why_not(model: str, loaded: Loaded) -> str:
     return ""
 
 
+def _behind(route: dict[str, Any]) -> str:
+    spare = f", then {', '.join(route['fallback'])}" if route["fallback"] else ""
+    if len(route["targets"]) == 1:
+        return f"{route['targets'][0]}{spare}"
+    return f"{route['choose']} of {', '.join(route['targets'])}{spare}"
+
+
 def _rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [
-        (route["name"], "route", f"{route['choose']} of {', '.join(route['targets'])}", "", "")
-        for route in report["routes"]
-    ]
+    rows: list[tuple[str, ...]] = [(route["name"], "route", _behind(route), "", "") for route in report["routes"]]
     rows += [
         (model["name"], "model", f"{model['upstream']} at {model['provider']}", model["state"], model["reason"])
         for model in report["models"]

@@ -51,9 +51,7 @@ def explain(error: ValidationError, schema: type[BaseModel], raw: Any) -> Iterat
                 yield Finding(place, "unknown field" + ("" if hint else f"; the fields are {choices(known)}"), hint)
             case "union_tag_not_found":
                 kinds = list(_kinds_at(schema, place))
-                yield Finding((*place, "kind"), f"is required; it is {choices(kinds)}")
-            case "union_tag_invalid":
-                yield _choice((*place, "kind"), str(context.get("expected_tags", "")), raw)
+                yield Finding((*place, "kind"), f"is required; it is {choices(kinds)}, or a vendor's name")
             case "literal_error" | "enum":
                 yield _choice(place, str(context.get("expected", "")), raw)
             case "too_short":
@@ -101,7 +99,7 @@ def _place(location: tuple[int | str, ...], raw: Any) -> Place:
             break
         if _holds(raw, part):
             raw = raw[part]
-        elif i < len(location) - 1 or not isinstance(raw, dict):
+        elif i < len(location) - 1 or not isinstance(raw, dict) or part == raw.get("kind"):
             continue
         place.append(part)
     return tuple(place)
@@ -116,13 +114,19 @@ def fields_at(schema: Any, place: Place, raw: Any) -> list[str]:
 
 def _kinds_at(schema: Any, place: Place) -> Iterator[str]:
     for model in _models_at(schema, place, None):
-        yield from get_args(model.model_fields["kind"].annotation)
+        yield from _kinds(model)
+
+
+def _kinds(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the kinds that ``model`` is for; none when it takes what the others leave."""
+    return get_args(model.model_fields["kind"].annotation)
 
 
 def _models_at(schema: Any, place: Place, raw: Any) -> list[type[BaseModel]]:
     models = list(_models(schema))
     if len(models) > 1 and isinstance(raw, dict):
-        models = [one for one in models if raw.get("kind") in get_args(one.model_fields["kind"].annotation)]
+        named = [one for one in models if raw.get("kind") in _kinds(one)]
+        models = named or [one for one in models if not _kinds(one)]
     if not place:
         return models
     step, rest = place[0], place[1:]

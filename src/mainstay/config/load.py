@@ -95,13 +95,16 @@ def check(path: str | Path, env: Mapping[str, str] | None = None) -> Checked:
     context = LoadContext(str(base), str(home), lambda name: _read_secret(base / name, mounted))
 
     document, findings = expand(files.document, env)
-    config = None
+    config, explained = None, []
     try:
         # Every section is there, so that the defaults of each see the context too.
         config = Config.model_validate({section: {} for section in Config.model_fields} | document, context=context)
     except ValidationError as error:
-        findings += explain(error, Config, files.document)
-    findings += cross_check(document, files.document)
+        explained = list(explain(error, Config, files.document))
+    crossed = list(cross_check(document, files.document))
+    # Of a provider whose kind is unknown nothing else can be said.
+    unknown = {finding.place[:2] for finding in crossed if finding.place[::2] == ("providers", "kind")}
+    findings += [finding for finding in explained if finding.place[:2] not in unknown] + crossed
     problems = files.problems(_first_of_each_place(findings))
     if config is None or problems:
         return Checked(problems, None, tuple(mounted))

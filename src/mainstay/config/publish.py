@@ -10,7 +10,8 @@ from typing import Any, cast
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from mainstay.config.schema import Config
+from mainstay.config.schema import KINDS, Config
+from mainstay.providers.vendors import packaged_names
 
 __all__ = ["json_schema"]
 
@@ -37,7 +38,25 @@ def json_schema() -> dict[str, Any]:
             kind.pop("default", None)
             model["required"] = ["kind", *model.get("required", ())]
     schema["$defs"] = {**schema["$defs"], "Reference": _REFERENCE}
+    _name_vendors(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Mainstay configuration", **schema}
+
+
+def _name_vendors(schema: dict[str, Any]) -> None:
+    """Say which names ``kind`` may have: those of the rows that come with Mainstay, or any where ``vendors`` is given.
+
+    A configuration that is a folder gives ``vendors`` in one file only; the others then want the section's empty
+    heading, if an editor is not to mark their kinds.
+    """
+    fields = schema["$defs"]["VendorConfig"]["properties"]
+    words = {key: value for key, value in fields["kind"].items() if key in _WORDS}
+    names = list(packaged_names())
+    fields["kind"] = {**words, "anyOf": [{"enum": names}, {"type": "string", "not": {"enum": list(KINDS)}}]}
+    known = {"properties": {"kind": {"anyOf": [{"enum": [*KINDS, *names]}, _TO_REFERENCE]}}}
+    schema["if"] = {"not": {"required": ["vendors"]}}
+    schema["then"] = {
+        "properties": {"providers": {"anyOf": [{"type": "object", "additionalProperties": known}, {"type": "null"}]}}
+    }
 
 
 class _Generator(GenerateJsonSchema):
@@ -46,7 +65,7 @@ class _Generator(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         out = super().default_schema(schema)
         written = _serializer(schema["schema"])
-        if written is not None and "default" in out:
+        if written is not None and out.get("default") is not None:
             out["default"] = written(schema["default"])
         return out
 

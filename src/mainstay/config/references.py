@@ -4,7 +4,10 @@ Works on the document rather than on the validated model, so that a wrong field 
 here. Pure; takes the document as written beside the expanded one, and repeats only what was written.
 """
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,14 +16,25 @@ from pydantic import ValidationError
 from mainstay.config.expand import is_reference
 from mainstay.config.explain import value_at
 from mainstay.config.problems import Finding, Place, choices, clip, nearest
+from mainstay.config.schema import KINDS
 from mainstay.core.config import is_loopback
+from mainstay.guardrails.language import MISSING, is_installed
 from mainstay.identity.config import IdentityConfig
-from mainstay.providers.config import AnthropicConfig, HttpProviderConfig, OpenAIConfig
+from mainstay.providers.config import AnthropicConfig, OpenAIConfig
+from mainstay.providers.vendors import VendorRow, address, find_row, missing_parameters, packaged_names, speaks
+from mainstay.reading import ocr, pdf
+from mainstay.reading.port import MISSING as MISSING_READERS
 from mainstay.runtime.config import ServerConfig
+from mainstay.shaping.config import PromptConfig
+from mainstay.shaping.templates import find_flaws
 
 __all__ = ["cross_check", "cross_warn", "may_listen"]
 
-_HTTP: dict[str, type[HttpProviderConfig]] = {"openai": OpenAIConfig, "anthropic": AnthropicConfig}
+#: The vendor's own address of each kind that has one, and the variable that usually holds its key.
+_HTTP = {
+    "openai": (OpenAIConfig.vendor_url, "OPENAI_API_KEY"),
+    "anthropic": (AnthropicConfig.vendor_url, "ANTHROPIC_API_KEY"),
+}
 #: A header whose name has one of these in it carries a credential.
 _CREDENTIAL = ("authorization", "cookie", "key", "token", "secret", "password", "credential")
 
@@ -33,9 +47,21 @@ def may_listen(host: str, required: bool) -> bool:
 def cross_check(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Finding]:
     """Yield what is wrong between parts of ``document``; ``raw`` is the same before references were expanded."""
     yield from _listening(document)
+    yield from _grpc(document)
     providers, models = _table(document, "providers"), _table(document, "models")
+    own, named = _own_vendors(document), _table(document, "vendors")
+    for name in named:
+        if name in KINDS:
+            yield Finding(("vendors", name), "is the name of a kind of its own; choose another")
     for name, row in providers.items():
-        yield from _credentials(("providers", name), row, value_at(raw, ("providers", name)))
+        vendor = None
+        kind = row.get("kind") if isinstance(row, dict) else None
+        if isinstance(kind, str) and kind not in KINDS:
+            yield from _kind(("providers", name, "kind"), kind, named, raw)
+            vendor = find_row(kind, own)
+        if vendor is not None:
+            yield from _vendor(("providers", name), row, vendor, raw)
+        yield from _credentials(("providers", name), row, value_at(raw, ("providers", name)), vendor)
         yield from _bundled(("providers", name, "model"), row, raw)
     for name, row in models.items():
         if isinstance(row, dict) and isinstance(row.get("provider"), str):
@@ -43,6 +69,65 @@ def cross_check(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Findi
     for name, row in _table(document, "routes").items():
         for place, model in _models_of(("routes", name), row):
             yield from _known(model, place, "model", models, raw)
+        yield from _modalities(("routes", name, "modalities"), row, models, raw)
+    yield from _prompts(document, models, raw)
+    yield from _tools(document, raw)
+
+
+def _tools(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Finding]:
+    """Yield servers of tools that are not there, and secrets of theirs that are written out."""
+    section = _table(document, "mcp").get("servers")
+    servers = section if isinstance(section, dict) else {}
+    for name, row in servers.items():
+        url = row.get("url") if isinstance(row, dict) else None
+        if isinstance(url, str) and not _is_loopback_url(url):
+            yield from _written_out(("mcp", "servers", name), value_at(raw, ("mcp", "servers", name)), ())
+    for name, route in _table(document, "routes").items():
+        wanted = route.get("tools") if isinstance(route, dict) else None
+        granted = wanted.get("mcp") if isinstance(wanted, dict) else None
+        for number, entry in enumerate(granted if isinstance(granted, list) else ()):
+            if isinstance(entry, str):
+                place = ("routes", name, "tools", "mcp", number)
+                yield from _known(entry.partition("/")[0], place, "server", servers, raw)
+
+
+def _prompts(document: dict[str, Any], models: dict[str, Any], raw: dict[str, Any]) -> Iterator[Finding]:
+    prompts: dict[str, PromptConfig] = {}
+    for name, row in _table(document, "prompts").items():
+        with suppress(ValidationError):
+            prompts[name] = PromptConfig.model_validate({"system": row} if isinstance(row, str) else row)
+    for path, problem in find_flaws(prompts):
+        yield Finding(("prompts", *path), problem)
+    for name, prompt in prompts.items():
+        for model in prompt.variants:
+            yield from _known(model, ("prompts", name, "variants", model), "model", models, raw)
+    known = dict.fromkeys((*prompts, *(name.partition("@")[0] for name in prompts)))
+    for name, row in _table(document, "routes").items():
+        if isinstance(row, dict) and isinstance(row.get("prompt"), str):
+            yield from _known(row["prompt"], ("routes", name, "prompt"), "prompt", known, raw)
+        if isinstance(row, dict) and row.get("language") is not None and not is_installed():
+            yield Finding(("routes", name, "language"), MISSING)
+        for field, what, table in (("targets", "model", models), ("prompts", "prompt", known)):
+            for code, wished in _wishes(row, field).items():
+                if isinstance(wished, str):
+                    yield from _known(wished, ("routes", name, "language", field, code), what, table, raw)
+
+
+def _modalities(place: Place, route: Any, models: dict[str, Any], raw: dict[str, Any]) -> Iterator[Finding]:
+    wanted = route.get("modalities") if isinstance(route, dict) else None
+    if not isinstance(wanted, dict):
+        return
+    if isinstance(wanted.get("audio"), str):
+        yield from _known(wanted["audio"], (*place, "audio"), "model", models, raw)
+    for field, installed in (("images", ocr.is_installed), ("documents", pdf.is_installed)):
+        if wanted.get(field, True) is True and not installed():
+            yield Finding((*place, field), f"{MISSING_READERS}; or set it to false")
+
+
+def _wishes(route: Any, field: str) -> dict[str, Any]:
+    """Return what a route chooses by language: ``targets`` or ``prompts``."""
+    language = route.get("language") if isinstance(route, dict) else None
+    return _table(language, field) if isinstance(language, dict) else {}
 
 
 def cross_warn(document: dict[str, Any]) -> Iterator[Finding]:
@@ -105,23 +190,94 @@ def _listening(document: dict[str, Any]) -> Iterator[Finding]:
         )
 
 
-def _credentials(place: Place, row: Any, raw: Any) -> Iterator[Finding]:
+def _grpc(document: dict[str, Any]) -> Iterator[Finding]:
+    port = _table(document, "grpc").get("port")
+    if port is None:
+        return
+    if find_spec("grpc") is None or find_spec("google") is None or find_spec("google.protobuf") is None:
+        yield Finding(("grpc",), "needs a package that is not installed; run: pip install 'mainstay[grpc]'")
+    if port == _table(document, "server").get("port", 8080):
+        yield Finding(("grpc", "port"), "is the port of HTTP too; choose another")
+
+
+def _own_vendors(document: dict[str, Any]) -> dict[str, VendorRow]:
+    """Return the rows under ``vendors`` that are right."""
+    rows = {}
+    for name, row in _table(document, "vendors").items():
+        with suppress(ValidationError):
+            rows[name] = VendorRow.model_validate(row)
+    return rows
+
+
+def _kind(place: Place, kind: str, own: dict[str, Any], raw: dict[str, Any]) -> Iterator[Finding]:
+    known = [*KINDS, *own, *packaged_names()]
+    if kind not in known:
+        written = value_at(raw, place)
+        shown = clip(written) if isinstance(written, str) else "?"
+        hint = nearest(kind, known)
+        which = f"; it is {', '.join(map(repr, KINDS))}, or a vendor's name, such as 'groq', or one under 'vendors'"
+        yield Finding(place, f"'{shown}' is no kind of provider and no vendor" + ("" if hint else which), hint)
+
+
+def _vendor(place: Place, row: dict[str, Any], vendor: VendorRow, raw: dict[str, Any]) -> Iterator[Finding]:
+    """Yield what a provider says wrongly to the row of its vendor."""
+    if not speaks(vendor.wire):
+        yield Finding((*place, "kind"), f"speaks the wire '{vendor.wire}', which this version does not")
+    given = row.get("parameters") or {}
+    if not isinstance(given, dict):
+        return
+    for name in given:
+        if name not in vendor.parameters:
+            hint = nearest(str(name), vendor.parameters)
+            known = f"; use {choices(vendor.parameters)}" if vendor.parameters else "; it has none"
+            message = "is no parameter of this vendor" + ("" if hint else known)
+            yield Finding((*place, "parameters", name), message, hint)
+    base = row.get("base_url") if isinstance(row.get("base_url"), str) else None
+    for name in missing_parameters(vendor, _texts(given), base):
+        yield Finding((*place, "parameters"), f"has no '{name}', which is part of the address; add it")
+
+
+def _variable(kind: str) -> str:
+    """Return what the variable with the key of a vendor without a usual one may be called."""
+    return re.sub(r"\W", "_", kind.upper(), flags=re.ASCII).lstrip("_0123456789") + "_API_KEY"
+
+
+def _texts(given: dict[Any, Any]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in given.items()}
+
+
+def _credentials(place: Place, row: Any, raw: Any, vendor: VendorRow | None) -> Iterator[Finding]:
     """Yield keys that are written out, or missing where the vendor wants one."""
     kind = row.get("kind") if isinstance(row, dict) else None
-    schema = _HTTP.get(kind) if isinstance(kind, str) else None
-    if schema is None or not isinstance(raw, dict):
+    if (
+        not isinstance(raw, dict)
+        or not isinstance(kind, str)
+        or (kind not in _HTTP and kind != "bedrock" and vendor is None)
+    ):
         return
-    base = row.get("base_url", schema.vendor_url)
+    theirs, variable, wanted = "", "", False
+    if vendor is not None:
+        given = row.get("parameters")
+        theirs = address(vendor, _texts(given) if isinstance(given, dict) else {})[0]
+        variable, wanted = vendor.environment or _variable(kind), vendor.key == "required" and vendor.auth != "none"
+    elif kind in _HTTP:
+        theirs, variable = _HTTP[kind]
+        wanted = True
+    base = row.get("base_url") or theirs
     base = base if isinstance(base, str) else ""
-    if row.get("api_key") is None and base.rstrip("/") == schema.vendor_url:
-        variable = f"{str(kind).upper()}_API_KEY"
+    if row.get("api_key") is None and base.rstrip("/") == theirs and wanted:
         yield Finding((*place, "api_key"), f"is required; add `api_key: ${{{variable}}}` and set that variable")
     if _is_loopback_url(base):
         return
-    written: list[Place] = [("api_key",)]
-    headers = raw.get("headers")
-    names = headers if isinstance(headers, dict) else {}
-    written += [("headers", name) for name in names if any(word in name.lower() for word in _CREDENTIAL)]
+    yield from _written_out(place, raw, ("api_key", "secret_access_key", "session_token"))
+
+
+def _written_out(place: Place, raw: Any, names: tuple[str, ...]) -> Iterator[Finding]:
+    """Yield the fields ``names``, and headers that carry a credential, whose values are no references."""
+    written: list[Place] = [(name,) for name in names]
+    headers = raw.get("headers") if isinstance(raw, dict) else None
+    given = headers if isinstance(headers, dict) else {}
+    written += [("headers", name) for name in given if any(word in name.lower() for word in _CREDENTIAL)]
     for field in written:
         value = value_at(raw, field)
         if isinstance(value, str) and value and not is_reference(value):

@@ -3,26 +3,75 @@
 The rooms own their parts; this file only puts them together. What must hold between parts is in ``references``.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from mainstay.core.config import Name, Section
+from mainstay.batches.config import BatchesConfig
+from mainstay.core.config import Name, OrText, Section
 from mainstay.engines.config import LlamaCppConfig
+from mainstay.guardrails.config import LanguageConfig
 from mainstay.identity.config import IdentityConfig
-from mainstay.providers.config import AnthropicConfig, EchoConfig, ModelConfig, OpenAIConfig
+from mainstay.providers.bedrock.config import BedrockConfig
+from mainstay.providers.config import AnthropicConfig, EchoConfig, ModelConfig, OpenAIConfig, VendorConfig
+from mainstay.providers.responses.config import ResponsesConfig
+from mainstay.providers.vendors import VendorRow
+from mainstay.reading.config import ModalitiesConfig, ReadingConfig
 from mainstay.routing.config import OverloadConfig, RouteConfig
-from mainstay.runtime.config import ServerConfig
+from mainstay.runtime.config import GrpcConfig, ServerConfig
+from mainstay.shaping.config import FormConfig, PinConfig, PromptConfig
 from mainstay.store.config import StoreConfig
 from mainstay.telemetry.config import TelemetryConfig
+from mainstay.tools.config import McpConfig, ToolsConfig
 
-__all__ = ["Config", "ProviderConfig"]
+__all__ = ["KINDS", "Config", "ProviderConfig", "RouteSection"]
+
+#: Kinds of provider with settings of their own; any other kind is the name of a vendor's row.
+KINDS = ("openai", "anthropic", "bedrock", "llamacpp", "echo")
+
+
+def _kind(value: Any) -> str | None:
+    """Return the tag of a provider's model, or None when it says no kind; what is no mapping, any of them refuses."""
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", "")
+    return "vendor" if kind is not None and kind not in KINDS else kind
+
 
 #: One row of ``providers``; ``kind`` says which.
 ProviderConfig = Annotated[
-    OpenAIConfig | AnthropicConfig | LlamaCppConfig | EchoConfig,
-    Field(discriminator="kind"),
+    Annotated[OpenAIConfig, Tag("openai")]
+    | Annotated[AnthropicConfig, Tag("anthropic")]
+    | Annotated[BedrockConfig, Tag("bedrock")]
+    | Annotated[LlamaCppConfig, Tag("llamacpp")]
+    | Annotated[EchoConfig, Tag("echo")]
+    | Annotated[VendorConfig, Tag("vendor")],
+    Discriminator(_kind),
 ]
+
+
+def _from_text(value: Any) -> Any:
+    return {"system": value} if isinstance(value, str) else value
+
+
+class RouteSection(RouteConfig):
+    """A name that callers use as ``model``, what stands behind it, and what is done with its calls."""
+
+    form: FormConfig = Field(default_factory=FormConfig)
+    """What form its answers have."""
+
+    pin: PinConfig | None = None
+    """Settings of every call that make its answer repeatable; absent, the caller's own."""
+
+    prompt: Name | None = None
+    """The prompt of every call of the route, a row of ``prompts``; without a version, always the newest."""
+
+    language: LanguageConfig | None = None
+    """What is done with the language that the user writes in; absent, nobody looks."""
+
+    modalities: ModalitiesConfig | None = None
+    """What is read for models of the route that cannot see, hear or open it; absent, such requests are refused."""
+
+    tools: ToolsConfig | None = None
+    """Tools of MCP servers that its models may use, run by the gateway; absent, callers' own only."""
 
 
 class Config(Section):
@@ -43,11 +92,32 @@ class Config(Section):
     telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig)
     """What is logged, and how."""
 
+    responses: ResponsesConfig = Field(default_factory=ResponsesConfig)
+    """The Responses API: what is kept of it, and how it is spoken."""
+
+    batches: BatchesConfig = Field(default_factory=BatchesConfig)
+    """Files that callers leave here, and batches: jobs that work through a file of requests."""
+
+    mcp: McpConfig = Field(default_factory=McpConfig)
+    """Servers of the Model Context Protocol whose tools routes may use, and who may call ``/mcp``."""
+
+    grpc: GrpcConfig = Field(default_factory=GrpcConfig)
+    """The Open Inference Protocol over gRPC."""
+
+    reading: ReadingConfig = Field(default_factory=ReadingConfig)
+    """The processes that read images and documents for models that cannot."""
+
     providers: dict[Name, ProviderConfig] = {}
     """Who serves models: vendors behind HTTP and local engines, by a name of your choice."""
+
+    vendors: dict[Name, VendorRow] = {}
+    """Vendors that Mainstay does not know, or knows wrongly, by the name that ``kind`` of a provider uses."""
 
     models: dict[Name, ModelConfig] = {}
     """Models, by a name of your choice. Each is also a route of its own name, with itself as the one target."""
 
-    routes: dict[Name, RouteConfig] = {}
+    prompts: dict[Name, Annotated[PromptConfig, BeforeValidator(_from_text), OrText()]] = {}
+    """Prompts that routes and requests may name, by ``name@version``."""
+
+    routes: dict[Name, RouteSection] = {}
     """Names that callers use as ``model``. A route hides a model of the same name."""

@@ -26,6 +26,8 @@ class Whole(msgspec.Struct):
     usage: Usage | None
     decode: Callable[[bytes], tuple[Event, ...]] | None = None
     _events: tuple[Event, ...] | None = None
+    #: The provider's own mark of what served, may be empty.
+    fingerprint: str = ""
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -52,13 +54,15 @@ class Answer(msgspec.Struct):
 
     ``frames`` yields the frames that arrived together, so that they leave together. It ends after the last frame of a
     complete answer and raises an ``UpstreamError`` otherwise; whoever stops early calls its ``aclose``. ``headers``
-    are the upstream's that the caller should see.
+    are the upstream's that the caller should see; ``kind`` is the content type of the upstream's body, "" where the
+    answer was made here.
     """
 
     target: Target
     headers: tuple[tuple[bytes, bytes], ...] = ()
     whole: Whole | None = None
     frames: Frames | None = None
+    kind: bytes = b""
 
 
 class SingleFrame:

@@ -1,6 +1,6 @@
 """One call on its way down the line."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import IntEnum
 
 import msgspec
@@ -8,10 +8,14 @@ import msgspec
 from mainstay.core.events import Dialect
 from mainstay.core.prompt import Prompt
 from mainstay.core.record import Attempt, Record
-from mainstay.core.target import Feature, Target
+from mainstay.core.target import Feature, Operation, Target
 from mainstay.core.timeouts import Timeouts
 
-__all__ = ["Ask", "Call", "Caller", "Priority"]
+__all__ = ["Adapter", "Ask", "Call", "Caller", "Priority"]
+
+
+#: Returns a prompt as one model can take it: in words what it has no field for, its own variant of a template.
+Adapter = Callable[[Prompt, Target], Awaitable[Prompt]]
 
 
 class Priority(IntEnum):
@@ -45,8 +49,18 @@ class Ask(msgspec.Struct):
     include_usage: bool
     read: Callable[[bytes], Prompt]
     scan: Callable[["Ask"], frozenset[Feature]]
-    #: Only how many tokens the prompt has is asked for, no answer.
-    counting: bool = False
+    #: What is to be done; only conversations, counts and completions have a ``prompt``.
+    operation: Operation = Operation.CHAT
+    #: Finds the caller's field that asks for a feature, where it is not the one that OpenAI's chat has for it.
+    locate: Callable[["Ask", Feature], str | None] | None = None
+    #: What makes the prompt fit the model it goes to, in order; each returns the prompt itself where nothing changes.
+    adapters: tuple["Adapter", ...] = ()
+    #: Features that a model may lack because an adapter does without them.
+    spared: frozenset[Feature] = frozenset()
+    #: The content type of ``raw``.
+    kind: bytes = b"application/json"
+    #: What was read of ``raw`` at the door, for operations without a prompt; of the operation's own type.
+    found: object = None
     _prompt: Prompt | None = None
     _features: frozenset[Feature] | None = None
 
@@ -56,6 +70,10 @@ class Ask(msgspec.Struct):
         if self._prompt is None:
             self._prompt = self.read(self.raw)
         return self._prompt
+
+    def asking(self, prompt: Prompt) -> "Ask":
+        """Return a request of the same caller for ``prompt`` instead, with the same adapters."""
+        return msgspec.structs.replace(self, raw=b"", model=prompt.model, _prompt=prompt, _features=None)
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -69,8 +87,9 @@ class Call(msgspec.Struct, frozen=True):
     """A call that was admitted: frozen, a change is a ``msgspec.structs.replace``.
 
     ``record`` is the one exception to the freeze: it is opened at the socket, filled on the way and settled once.
-    ``headers`` are the caller's headers that may go up (lower-case names), chosen by the endpoint. ``started`` and
-    ``deadline`` are monotonic seconds. ``target`` and ``attempt`` are set by the routing stage, once per attempt.
+    ``headers`` are the caller's headers that may go up (lower-case names), chosen by the endpoint; ``given`` are all of
+    them, its key among them, to be read and never sent. ``started`` and ``deadline`` are monotonic seconds. ``target``
+    and ``attempt`` are set by the routing stage, once per attempt.
     """
 
     ask: Ask
@@ -86,5 +105,9 @@ class Call(msgspec.Struct, frozen=True):
     priority: Priority = Priority.STANDARD
     #: Ask the upstream for a stream also for a caller who wants the answer whole: only then is silence noticed in time.
     paced: bool = False
+    given: Mapping[bytes, bytes] = {}
+    #: A model to ask before the route's own, and a prompt to use instead of the route's, by their names; "" for none.
+    wished_model: str = ""
+    wished_prompt: str = ""
     target: Target | None = None
     attempt: Attempt | None = None

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,21 +20,27 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
     SecretStr,
     ValidationInfo,
     WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 __all__ = [
     "Duration",
+    "HeaderName",
     "LoadContext",
     "LocalPath",
     "Name",
+    "OrText",
     "PositiveDuration",
     "Secret",
     "Section",
     "Size",
+    "check_url",
     "format_duration",
     "format_size",
     "is_loopback",
@@ -48,6 +55,12 @@ _SIZE = re.compile(r"\s*([0-9]{1,15})\s*(B|KiB|MiB|GiB)?\s*")
 _BYTES = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}"
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+#: Headers that belong to the connection or the body, which the client writes itself.
+_OURS = frozenset(
+    {"host", "content-length", "content-type", "connection", "transfer-encoding", "te", "trailer", "upgrade"}
+    | {"keep-alive", "proxy-connection", "expect", "accept-encoding"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +139,32 @@ def is_loopback(host: str) -> bool:
     return bool((mapped or address).is_loopback)
 
 
+def check_url(value: str) -> str:
+    """Return a base URL without its last slash. Raises ValueError with what is wrong."""
+    if any(c.isspace() or not c.isprintable() for c in value):
+        raise ValueError("must be a URL without spaces: https://HOST/PATH")
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("must be a URL: https://HOST/PATH") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError("must begin with http:// or https:// and name a host")
+    if "@" in parts.netloc:
+        raise ValueError("must hold no user name or password; give the key as api_key, by reference")
+    if parts.query or parts.fragment:
+        raise ValueError("must end with the path: no '?' and no '#'")
+    return value.rstrip("/")
+
+
+def _header(name: str) -> str:
+    if not _HEADER.fullmatch(name):
+        raise ValueError("is no header name")
+    if name.lower() in _OURS:
+        raise ValueError("is a header that Mainstay writes itself; leave it out")
+    return name.lower()
+
+
 def _duration(value: Any) -> Any:
     return value if isinstance(value, float) else parse_duration(value)
 
@@ -183,8 +222,17 @@ Size = Annotated[
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 #: The name of a provider, model, route or key.
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME}$"})]
+#: Name of a header that is not one of the connection's or the body's, in lower case.
+HeaderName = Annotated[str, AfterValidator(_header)]
 #: A path on this machine; a relative one is relative to the folder of the configuration, and absolute once loaded.
 LocalPath = Annotated[str, AfterValidator(_local_path)]
+
+
+class OrText:
+    """Says in the JSON Schema that a bare text may stand for the mapping."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
 
 
 class Section(BaseModel):

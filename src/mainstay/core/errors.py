@@ -9,8 +9,10 @@ asking again makes sense. One place per dialect renders it (``api/``); nobody el
     ├── CallerError                       the caller can put it right
     │   ├── InvalidRequest        400  invalid_request
     │   ├── Unsupported           400  unsupported_by_model
+    │   │   └── Unreadable        422  unreadable_part       (nor can it be read for the model)
     │   ├── ContextOverflow       400  context_length_exceeded
     │   ├── ContentFiltered       400  content_filter
+    │   ├── LanguageNotAllowed    400  language_not_allowed
     │   ├── Unauthenticated       401  invalid_api_key
     │   ├── Forbidden             403  route_not_allowed
     │   ├── ModelNotFound         404  model_not_found
@@ -31,6 +33,7 @@ asking again makes sense. One place per dialect renders it (``api/``); nobody el
     │   ├── UpstreamBroken        502  upstream_broken       (an answer that is not an answer)
     │   ├── UpstreamInterrupted   502  upstream_interrupted  (broke after it began)
     │   └── UpstreamTimeout       504  upstream_timeout
+    ├── OutputInvalid             502  output_invalid        (no answer had the form that was asked for)
     ├── Unavailable               503  unavailable
     └── SetupError                        no HTTP: a command ends with an exit code
         ├── ConfigError           exit 2
@@ -50,15 +53,18 @@ __all__ = [
     "HeadTooLarge",
     "Internal",
     "InvalidRequest",
+    "LanguageNotAllowed",
     "MainstayError",
     "MethodNotAllowed",
     "ModelNotFound",
     "NotFound",
+    "OutputInvalid",
     "RequestTimeout",
     "SetupError",
     "StartError",
     "Unauthenticated",
     "Unavailable",
+    "Unreadable",
     "Unsupported",
     "UnsupportedMediaType",
     "UpstreamBroken",
@@ -133,6 +139,13 @@ class Unsupported(CallerError):
     code = "unsupported_by_model"
 
 
+class Unreadable(Unsupported):
+    """The chosen model cannot take a part of the request, and what should read it for the model could not either."""
+
+    status = 422
+    code = "unreadable_part"
+
+
 class ContextOverflow(CallerError):
     """The prompt does not fit the model's window."""
 
@@ -143,6 +156,12 @@ class ContentFiltered(CallerError):
     """The upstream's content filter refused the request."""
 
     code = "content_filter"
+
+
+class LanguageNotAllowed(CallerError):
+    """The route does not take requests in this language; ``extra`` has the code of the language that was found."""
+
+    code = "language_not_allowed"
 
 
 class Unauthenticated(CallerError):
@@ -223,6 +242,13 @@ class CallerGone(MainstayError):
 
 class Internal(MainstayError):
     """A fault of Mainstay itself."""
+
+
+class OutputInvalid(MainstayError):
+    """The model answered, but never in the form that was asked for; ``extra`` has the best attempt and its flaws."""
+
+    status = 502
+    code = "output_invalid"
 
 
 class UpstreamError(MainstayError):

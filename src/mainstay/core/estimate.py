@@ -4,8 +4,10 @@ One token for each four bytes of UTF-8, rounded up, and four for each message: c
 languages. Media have a size of their own. No tokenizer is run, and no provider is asked.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
+from mainstay.core.events import Event, Metered
 from mainstay.core.prompt import (
     DocumentPart,
     ImagePart,
@@ -17,8 +19,9 @@ from mainstay.core.prompt import (
     ToolCallPart,
     ToolResultPart,
 )
+from mainstay.core.usage import Usage
 
-__all__ = ["prompt_tokens", "text_tokens"]
+__all__ = ["answer_usage", "prompt_tokens", "text_tokens"]
 
 _BYTES_A_TOKEN: Final = 4
 _MESSAGE: Final = 4
@@ -47,6 +50,15 @@ def prompt_tokens(prompt: Prompt) -> int:
             size += more
             media += shown
     return text_tokens(size) + media + _MESSAGE * len(prompt.messages)
+
+
+def answer_usage(prompt: Prompt, events: Sequence[Event]) -> Usage:
+    """Return what an answer to ``prompt`` took: as its provider says in ``events``, or else about."""
+    for event in reversed(events):
+        if isinstance(event, Metered):
+            return event.usage
+    size = sum(len(getattr(event, "text", "")) + len(getattr(event, "arguments", "")) for event in events)
+    return Usage(prompt_tokens(prompt), text_tokens(size), estimated=True)
 
 
 def _measure(part: Part) -> tuple[int, int]:

@@ -20,6 +20,7 @@ __all__ = [
     "Frame",
     "Metered",
     "Opaque",
+    "Piece",
     "RefusalDelta",
     "Started",
     "TextDelta",
@@ -35,6 +36,12 @@ class Dialect(StrEnum):
 
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
+    RESPONSES = "responses"
+    GEMINI = "gemini"
+    COHERE = "cohere"
+    BEDROCK = "bedrock"
+    COMPLETIONS = "completions"  # OpenAI's legacy completions
+    MCP = "mcp"  # the result of a tool, for callers only
 
 
 class FinishReason(StrEnum):
@@ -59,12 +66,14 @@ class Started(Event, frozen=True, gc=False):
     """The answer has begun.
 
     ``id``: the upstream's own id, may be empty. ``model``: the model the upstream says it serves, may be empty.
-    ``created``: seconds since 1970, 0 when the dialect has no such field.
+    ``created``: seconds since 1970, 0 when the dialect has no such field. ``fingerprint``: the provider's own mark of
+    what serves, may be empty.
     """
 
     id: str = ""
     model: str = ""
     created: int = 0
+    fingerprint: str = ""
 
 
 class TextDelta(Event, frozen=True, gc=False):
@@ -116,6 +125,12 @@ class ToolDelta(Event, frozen=True, gc=False):
     arguments: str
     index: int = 0
     choice: int = 0
+
+
+class Piece(Event, frozen=True, gc=False):
+    """More of an answer that is no text: audio, or an image that is not finished. ``size`` is in bytes."""
+
+    size: int
 
 
 class Opaque(Event, frozen=True, gc=False):

@@ -113,7 +113,15 @@ class Fold:
         started = self._started or Started()
         finish = tuple(self._finished[choice].reason for choice in sorted(self._finished))
         return Whole(
-            b"", Dialect.OPENAI, started.id, started.model, finish, self._usage, decode=None, _events=self.events()
+            b"",
+            Dialect.OPENAI,
+            started.id,
+            started.model,
+            finish,
+            self._usage,
+            decode=None,
+            _events=self.events(),
+            fingerprint=started.fingerprint,
         )
 
     def _run(self, event: Event, choice: int) -> _Run:

@@ -7,6 +7,8 @@ __all__ = ["uuid7"]
 
 #: How many random endings are made at once: asking the kernel costs more than all the rest of an id.
 _BATCH = 256
+#: The first digit of an ending by a random one: the two highest bits say which layout of UUID it is.
+_HIGH = dict(zip("0123456789abcdef", 4 * "89ab", strict=True))
 
 _last = 0
 #: A recent millisecond and the text that says it; one value, so that no thread sees half of a change.
@@ -44,12 +46,8 @@ def uuid7() -> str:
 
 def _more_endings() -> str:
     """Fill the store of random endings; return one that is not in it."""
-    text = os.urandom(8 * _BATCH).hex()
-    made = []
-    for start in range(0, 16 * _BATCH, 16):
-        # The two highest bits say which layout of UUID it is.
-        high = "89ab"[int(text[start], 16) & 3]
-        made.append(f"{high}{text[start + 1 : start + 4]}-{text[start + 4 : start + 16]}")
+    texts = os.urandom(8 * _BATCH).hex("-", 8).split("-")
+    made = [f"{_HIGH[text[0]]}{text[1:4]}-{text[4:]}" for text in texts]
     ending = made.pop()
     _endings.extend(made)
     return ending

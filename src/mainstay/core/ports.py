@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from mainstay.core.call import Caller
+from mainstay.core.call import Call, Caller
 from mainstay.core.timeouts import Timeouts
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "KeyRing",
     "Origin",
     "Outgoing",
+    "Transcriber",
     "Transport",
 ]
 
@@ -29,6 +30,8 @@ class Origin(msgspec.Struct, frozen=True):
     uds: str = ""
     #: ``http://host:port`` of a forward proxy, or "".
     proxy: str = ""
+    #: The one address to connect to instead of looking ``host`` up, or "": what was checked is what is reached.
+    address: str = ""
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -84,6 +87,18 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Close every connection."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Writes down what is said in a recording."""
+
+    async def transcribe(self, call: Call, audio: bytes, kind: str) -> str:
+        """Return the words of ``audio``, in the format ``kind`` (``mp3``, ``wav``); ``call`` is the one it is for.
+
+        Raises:
+            MainstayError: it cannot be heard; the class says why.
+        """
         ...
 
 

@@ -22,7 +22,9 @@ class Attempt(msgspec.Struct, omit_defaults=True):
 
     target: str = ""
     provider: str = ""
-    #: Why it was made: ``first``, ``retry``, ``fallback``, ``hedge`` or ``last_resort``.
+    #: Why it was made: ``first``, ``retry``, ``fallback``, ``hedge``, ``last_resort``, ``reask`` (the answer before had
+    #: not the form that was asked for), ``reword`` (the upstream could not take the schema; it was said in words) or
+    #: ``tools`` (the tools that the answer before called have been run).
     cause: str = "first"
     #: ``ok``, the code of the error that ended it, ``caller_gone``, or ``outrun`` by its hedge.
     outcome: str = ""
@@ -89,7 +91,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     total_ms: float = 0.0
     #: Waiting for the caller to send its body.
     waited_ms: float = 0.0
-    #: Waiting for room at an upstream, for a retry's turn, or for an identical call's answer.
+    #: Waiting for room at an upstream, for a retry's turn, for an identical call's answer, or for tools.
     queued_ms: float = 0.0
     #: Our own part of ``total_ms``: everything but waiting for an upstream or a slow caller.
     overhead_ms: float = 0.0
@@ -99,6 +101,14 @@ class Record(msgspec.Struct, omit_defaults=True):
     worker: int = 0
     request_bytes: int = 0
     response_bytes: int = 0
+    #: The versioned template that the prompt was made from, ``name@version``.
+    prompt: str = ""
+    #: The language of the request: a code of ISO 639, ``und`` when it is not known, "" when nobody looked.
+    language: str = ""
+    #: What was read for a model that could not read it itself and which tools were run for it, step by step.
+    steps: str = ""
+    #: The provider's own mark of what served (OpenAI's ``system_fingerprint``).
+    fingerprint: str = ""
     content: Content | None = None
 
     @classmethod

@@ -4,6 +4,8 @@ Every streamed wire stands on this one decoder. It knows lines and fields, not w
 wires here carry JSON, and that is used once: to tell a whole last event from a cut one.
 """
 
+import re
+
 import msgspec
 
 from mainstay.core.errors import UpstreamBroken
@@ -11,6 +13,8 @@ from mainstay.core.errors import UpstreamBroken
 __all__ = ["SseDecoder", "SseEvent"]
 
 _BOM = b"\xef\xbb\xbf"
+#: A string of a JSON text, whatever is in it; also one without its end, or each quote in it would be looked at anew.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)', re.DOTALL)
 
 
 class SseEvent(msgspec.Struct, gc=False):
@@ -86,8 +90,10 @@ class SseDecoder:
     def close(self) -> list[SseEvent]:
         """Return the last event if the body ended without its blank line and the event is whole.
 
-        Whole is valid JSON, or ``[DONE]``. A cut event is dropped: whether the answer is complete without it is for
-        the reader of the wire to say.
+        Whole is a JSON text from its first bracket to its last, or ``[DONE]``. What stands in its strings is not looked
+        at: half a character there, as servers send that cut one in two, is damage and no cut, and the reader of the
+        wire judges it as in any other event. A cut event is dropped: whether the answer is complete without it is for
+        that reader to say.
         """
         events: list[SseEvent] = []
         if self._line:
@@ -158,7 +164,7 @@ def _is_whole(data: bytes) -> bool:
     if data.strip() == b"[DONE]":
         return True
     try:
-        msgspec.json.decode(data, type=msgspec.Raw)
+        msgspec.json.decode(_STRING.sub(rb'"\1', data), type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError):
         return False
     return True

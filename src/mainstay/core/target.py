@@ -1,10 +1,31 @@
 """Where a call may go: one model behind one provider, and what it can do."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
-__all__ = ["Feature", "Target"]
+__all__ = ["FORMS", "TALKS", "Feature", "Operation", "Target"]
+
+
+class Operation(StrEnum):
+    """What a model is asked to do; as OpenTelemetry's ``gen_ai.operation.name`` has it, where it has a word for it."""
+
+    CHAT = "chat"
+    COUNT = "count_tokens"  # how many tokens a prompt has
+    COMPLETION = "text_completion"
+    EMBEDDING = "embeddings"
+    MODERATION = "moderation"
+    TRANSCRIPTION = "transcription"
+    TRANSLATION = "translation"  # speech to English text
+    SPEECH = "speech"
+    IMAGE = "image_generation"
+    IMAGE_EDIT = "image_edit"
+    RERANK = "rerank"
+
+
+#: What every model that talks can be asked: a count is estimated and a completion is a conversation, if need be.
+TALKS: Final = frozenset({Operation.CHAT, Operation.COUNT, Operation.COMPLETION})
 
 
 class Feature(StrEnum):
@@ -22,6 +43,10 @@ class Feature(StrEnum):
     JSON = "json"  # response_format json_object
     SCHEMA = "schema"  # response_format json_schema
     THINKING = "thinking"  # reasoning within a budget of tokens
+
+
+#: Features that a request can also ask for in words.
+FORMS: Final = frozenset({Feature.JSON, Feature.SCHEMA})
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -42,5 +67,7 @@ class Target(msgspec.Struct, frozen=True):
     max_output: int = 4096
     #: Tokens that prompt and answer may fill together; 0 when it is not known.
     window: int = 0
+    #: What it can be asked to do.
+    operations: frozenset[Operation] = TALKS
     #: US dollars per million tokens in and out, for choosing only; None when they are not known.
     prices: tuple[float, float] | None = None

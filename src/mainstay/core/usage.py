@@ -1,8 +1,10 @@
 """Tokens of one answer, by kind, as the provider reported them."""
 
+from collections.abc import Sequence
+
 import msgspec
 
-__all__ = ["Usage"]
+__all__ = ["Usage", "add_up"]
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -25,3 +27,12 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     audio_input: int = 0
     audio_output: int = 0
     estimated: bool = False
+
+
+def add_up(usages: Sequence[Usage]) -> Usage:
+    """Return what several answers took together; estimated, if one of them is."""
+    if len(usages) == 1:
+        return usages[0]
+    names = [name for name in Usage.__struct_fields__ if name != "estimated"]
+    sums = {name: sum(getattr(usage, name) for usage in usages) for name in names}
+    return Usage(**sums, estimated=any(usage.estimated for usage in usages))

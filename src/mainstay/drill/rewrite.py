@@ -40,7 +40,7 @@ DEMO: dict[str, Any] = {
 #: The longest that each timer of a route may be under ``--fast``, in seconds.
 FAST = {"connect": 0.5, "first_token": 1.0, "idle": 1.0, "total": 15.0}
 #: Fields of a provider that the copy does not take over; what is wrong with them is for ``mainstay check`` to say.
-_REPLACED = ("api_key", "base_url", "headers", "proxy", "ca_file", "http2")
+_REPLACED = ("api_key", "base_url", "parameters", "headers", "proxy", "ca_file", "http2")
 _REPLACED_PATH = re.compile(rf"providers\..+\.(?:{'|'.join(_REPLACED)})(?:[.\[].*)?")
 _LETTERS = string.ascii_lowercase
 _OF_A_KIND = frozenset({"openai", "anthropic"})
@@ -132,6 +132,8 @@ def copied(document: Mapping[str, Any], route: str, stages: Mapping[str, Mapping
             row = document["providers"][actor.provider]
             copy["providers"][provider] = _played(row, actor, ports[actor.provider])
             about = {**document["models"][actor.model], "provider": provider, "name": actor.speech.upstream}
+            # A fault is played to the drill's own calls; a probe would take its turn in the script.
+            about.pop("probe", None)
             copy["models"][model] = about
         copy["routes"][name_in_copy(route, label)] = _relabelled(document["routes"][route], models, label)
     return copy

@@ -24,6 +24,8 @@ _PROBE_LIMIT = 5.0
 _CACHE_MIB = 256
 #: Seconds that a connection may be silent in either direction; the gateway's own timers are shorter.
 _SILENCE = 600
+#: Tokens that are worked on at once: the engine's own default, and the most that memory is taken for.
+_PIECE, _LARGEST_PIECE = 512, 4096
 #: The engine's level for errors only.
 _ERRORS_ONLY = 1
 
@@ -107,6 +109,11 @@ def _serve(settings: dict[str, Any]) -> object:
     params.ui = False
     params.offline = True
     params.verbosity = _ERRORS_ONLY
+    if settings["pooling"]:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type(settings["pooling"])
+        # A text is worked on in one piece, or refused.
+        params.n_batch = params.n_ubatch = min(max(settings["context"], _PIECE), _LARGEST_PIECE)
     before = os.umask(0o177)
     try:
         return xllamacpp.Server(params)

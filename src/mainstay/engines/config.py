@@ -60,6 +60,11 @@ class LlamaCppConfig(Section):
     threads: _Threads = 0
     """CPU threads the engine computes with; ``auto`` leaves the choice to the engine's supervisor."""
 
+    pooling: Literal["auto", "none", "mean", "cls", "last", "rank"] = "auto"
+    """How the vectors of its tokens become the vector of a text. ``auto`` is as its file says: a model made for
+    embeddings or reranking does only that, any other only talks. Otherwise a model that talks has ``embeddings`` too
+    (``rank``: ``rerank``)."""
+
     start_timeout: PositiveDuration = 120.0
     """How long loading the model may take before the engine counts as failed and is started anew."""
 

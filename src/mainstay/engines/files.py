@@ -22,7 +22,7 @@ from pathlib import Path
 from mainstay.core.errors import StartError
 from mainstay.runtime.state import make_private
 
-__all__ = ["BUNDLED", "Bundled", "chat_template", "find_model", "pull"]
+__all__ = ["BUNDLED", "Bundled", "chat_template", "find_model", "pooling", "pull"]
 
 Progress = Callable[[int, int], None]
 
@@ -31,6 +31,11 @@ _SMALLEST = 1024
 _PIECE = 1024 * 1024
 #: A GGUF key (its length, its name) and the type of its value (8: a string), as they stand in the file.
 _TEMPLATE = (23).to_bytes(8, "little") + b"tokenizer.chat_template" + (8).to_bytes(4, "little")
+
+#: The end of the key of any architecture, and the type of its value (4: a number of 32 bits).
+_POOLING = b".pooling_type" + (4).to_bytes(4, "little")
+#: Bytes at the head of a file within which its metadata are looked for.
+_HEAD = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,14 @@ def chat_template(path: Path) -> str:
         at += len(_TEMPLATE)
         size = int.from_bytes(data[at : at + 8], "little")
         return data[at + 8 : at + 8 + size].decode(errors="replace")
+
+
+def pooling(path: Path) -> int:
+    """Return how a GGUF file says that its vectors are made, as llama.cpp numbers it; 0 for a model that has none."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(_POOLING, 0, _HEAD)
+        at += len(_POOLING)
+        return int.from_bytes(data[at : at + 4], "little") if at >= len(_POOLING) else 0
 
 
 def pull(name: str, home: Path, progress: Progress | None = None) -> Path:

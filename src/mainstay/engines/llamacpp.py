@@ -20,8 +20,8 @@ from pathlib import Path
 
 from mainstay.core.errors import StartError
 from mainstay.core.ports import Origin
-from mainstay.core.target import Feature
-from mainstay.engines.files import chat_template, find_model
+from mainstay.core.target import TALKS, Feature, Operation
+from mainstay.engines.files import chat_template, find_model, pooling
 from mainstay.engines.port import EngineAddress, EngineRow
 from mainstay.runtime.children import Program
 from mainstay.runtime.state import make_private
@@ -31,6 +31,8 @@ __all__ = ["LACKS", "LlamaCpp"]
 #: What no model can do here. Measured over HTTP: media without a projector end in a 500, and the usage of an answer
 #: with ``n`` above 1 counts one choice only. A budget for thinking would be passed over in silence.
 LACKS = frozenset({Feature.IMAGES, Feature.AUDIO, Feature.DOCUMENTS, Feature.CHOICES, Feature.THINKING})
+#: Ways to make a vector, in llama.cpp's order.
+_POOLINGS = ("none", "mean", "cls", "last", "rank")
 #: A Unix socket's path has 108 bytes on Linux and 104 elsewhere, its end marker included.
 _PATH_LIMIT = 103
 
@@ -67,7 +69,9 @@ class LlamaCpp:
 
     def _add(self, name: str, row: EngineRow, file: Path, home: Path, secret: bytes) -> None:
         modified = file.stat().st_mtime_ns
-        facts = json.dumps([name, str(home), str(file), modified, row.context, row.parallel, row.threads]).encode()
+        operations, kind = _operations(file, modified, row.pooling)
+        told = [name, str(home), str(file), modified, row.context, row.parallel, row.threads, kind]
+        facts = json.dumps(told).encode()
         mark = hashlib.blake2b(facts, digest_size=4).hexdigest()
         path = _socket_path(name, mark, home)
         _own_directory(path.parent)
@@ -80,17 +84,29 @@ class LlamaCpp:
             "context": row.context,
             "parallel": row.parallel,
             "threads": row.threads,
+            "pooling": kind,
         }
         argv = (sys.executable, "-m", "mainstay.engines.child")
         self._programs.append(Program(name, argv, json.dumps(settings).encode(), start_within=row.start_timeout))
         origin = Origin(host="localhost", port=0, uds=str(path))
-        self._addresses[name] = EngineAddress(origin, api_key, _lacks(file, modified), row.context)
+        lacks = _lacks(file, modified)
+        self._addresses[name] = EngineAddress(origin, api_key, lacks, row.context, operations)
 
 
 @lru_cache(maxsize=64)
 def _lacks(file: Path, _modified: int) -> frozenset[Feature]:
     """A model whose chat template never mentions tools would be asked without them, in silence."""
     return LACKS if "tools" in chat_template(file) else LACKS | {Feature.TOOLS}
+
+
+@lru_cache(maxsize=64)
+def _operations(file: Path, _modified: int, given: str) -> tuple[frozenset[Operation], int]:
+    """Return what a model can be asked, and how its vectors are made, as llama.cpp numbers it."""
+    kind = pooling(file) if given == "auto" else _POOLINGS.index(given)
+    if not kind:
+        return TALKS, 0
+    vectors = frozenset({Operation.RERANK if kind == _POOLINGS.index("rank") else Operation.EMBEDDING})
+    return vectors if given == "auto" else TALKS | vectors, kind
 
 
 def _socket_path(name: str, mark: str, home: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from mainstay.core.ports import Origin
-from mainstay.core.target import Feature
+from mainstay.core.target import TALKS, Feature, Operation
 from mainstay.runtime.children import Program
 
 __all__ = ["Engine", "EngineAddress", "EngineRow"]
@@ -15,13 +15,14 @@ __all__ = ["Engine", "EngineAddress", "EngineRow"]
 class EngineAddress(msgspec.Struct, frozen=True):
     """How to call one engine: where it listens, the key it wants, what its model cannot do, and the window of a call.
 
-    ``context`` is in tokens, prompt and answer together.
+    ``context`` is in tokens, prompt and answer together; ``operations`` is what it can be asked.
     """
 
     origin: Origin
     api_key: str
     lacks: frozenset[Feature]
     context: int
+    operations: frozenset[Operation] = TALKS
 
 
 class EngineRow(Protocol):
@@ -45,6 +46,11 @@ class EngineRow(Protocol):
     @property
     def threads(self) -> int:
         """Processor threads; 0 lets the engine choose."""
+        ...
+
+    @property
+    def pooling(self) -> str:
+        """How vectors are made: as the file says (``auto``), or in llama.cpp's words."""
         ...
 
     @property

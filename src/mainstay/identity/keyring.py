@@ -13,7 +13,7 @@ import msgspec
 
 from mainstay.core.call import Caller
 from mainstay.core.errors import Unauthenticated
-from mainstay.identity.keys import digest, load_pepper
+from mainstay.identity.keys import digest, load_pepper, read_pass
 
 __all__ = ["KeyRing", "Snapshot", "SnapshotEntry", "open_keyring", "snapshot_path"]
 
@@ -58,6 +58,8 @@ class KeyRing:
         self._path = snapshot
         self._seen: tuple[int, int, int] | None = None
         self._entries: dict[bytes, _Entry] = {}
+        #: The same by the key's id, for passes.
+        self._alive: dict[str, _Entry] = {}
         #: Keys that opened since the ring last changed: a look-up costs a tenth of a digest. Never more than entries.
         self._opened: dict[bytes, _Entry] = {}
 
@@ -71,7 +73,7 @@ class KeyRing:
         Raises:
             Unauthenticated: the key is unknown, revoked or expired: one message, so that none is confirmed.
         """
-        entry = self._opened.get(presented) or self._open(presented)
+        entry = self._opened.get(presented) or self._open(presented) or self._pass(presented)
         if entry is None or (entry.expires is not None and entry.expires <= time.time()):
             raise Unauthenticated(_REFUSAL)
         return entry.caller
@@ -84,6 +86,11 @@ class KeyRing:
             return None
         self._opened[presented] = entry
         return entry
+
+    def _pass(self, presented: bytes) -> _Entry | None:
+        """Return the key that a pass stands for. Never remembered: a pass is for minutes, and there are many."""
+        key = read_pass(self._pepper, presented, time.time())
+        return None if key is None else self._alive.get(key)
 
     def refresh(self) -> bool:
         """Take in the snapshot if its file changed; say whether the ring did. One ``stat`` otherwise."""
@@ -98,6 +105,8 @@ class KeyRing:
         # The file is only ever replaced whole: should it have been between the stat and the read, the next
         # look finds another inode.
         self._entries, self._opened, self._seen = entries, {}, seen
+        # The digest of a rotated key opens for less long than the key lives, and comes after it.
+        self._alive = {entry.caller.key: entry for entry in reversed(entries.values())}
         return True
 
 

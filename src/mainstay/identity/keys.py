@@ -23,15 +23,19 @@ __all__ = [
     "fingerprint",
     "hint",
     "load_pepper",
+    "mint_pass",
     "new_id",
     "new_key",
     "parse_budget",
+    "read_pass",
 ]
 
 _ALPHABET = string.ascii_letters + string.digits
 #: 43 characters of 62: 256 bits.
 _LENGTH = 43
 _PEPPER_BYTES = 32
+#: What a pass begins with; no key that people make or bring may.
+_PASS = b"msp."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")
 _LOOKS_LIKE_A_KEY = re.compile(r"(?:ms|sk)-[A-Za-z0-9_-]{16,}")
 _BUDGET = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*/\s*(hour|day|week|month|year)\s*")
@@ -64,6 +68,32 @@ def hint(key: str) -> str:
 def digest(pepper: bytes, key: bytes) -> bytes:
     """Return the 32 bytes under which ``key`` is kept: HMAC-SHA256 (RFC 2104). About 1 µs."""
     return hmac.digest(pepper, key, "sha256")
+
+
+def mint_pass(pepper: bytes, key_id: str, expires: int) -> bytes:
+    """Return a pass: what stands for the key ``key_id`` until the second ``expires`` (since 1970), and no longer than
+    the key itself is alive. For work that Mainstay does on a caller's behalf; the key's own text is kept nowhere.
+
+    Only who holds ``pepper``, which never leaves the installation, can make one.
+    """
+    said = b"%d.%b" % (expires, key_id.encode())
+    return _PASS + said + b"." + _seal(pepper, said)
+
+
+def read_pass(pepper: bytes, presented: bytes, now: float) -> str | None:
+    """Return the id of the key that a pass stands for; None when it is none, is forged or has expired."""
+    if not presented.startswith(_PASS):
+        return None
+    said, _, seal = presented[len(_PASS) :].rpartition(b".")
+    if not hmac.compare_digest(_seal(pepper, said), seal):
+        return None
+    expires, _, key_id = said.partition(b".")
+    return key_id.decode() if int(expires) > now else None
+
+
+def _seal(pepper: bytes, said: bytes) -> bytes:
+    # Under a word of its own, so that no seal is ever the digest of a key.
+    return hmac.digest(pepper, b"mainstay.pass\0" + said, "sha256").hex().encode()
 
 
 def fingerprint(pepper: bytes) -> str:
@@ -112,6 +142,8 @@ def check_key(key: str) -> str:
         InvalidRequest: it is an example from a tutorial, or too plain.
     """
     advice = "let Mainstay make one, or bring one of at least 32 random characters."
+    if key.startswith(_PASS.decode()):
+        raise InvalidRequest(f"A key must not begin with '{_PASS.decode()}': {advice}", param="key")
     if any(example in key.lower() for example in _EXAMPLES):
         raise InvalidRequest(f"This is a well-known example key, which anyone would try first: {advice}", param="key")
     if not key.isascii() or not key.isprintable() or " " in key:

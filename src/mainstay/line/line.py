@@ -9,27 +9,36 @@ The whole plan, with its reasons; a stage stands in ``LINE`` from the day its ro
 5. ``guardrails.Screen``: input rails going in; output and stream rails coming out, cache hits included.
 6. ``caching.Recall``: may answer here; its key covers tenant, arm, policy and index version.
 7. ``grounding.Ground``: attach sources going in, cite and verify going out.
-8. ``shaping.Shape``: hold the answer to its schema; repair, then re-ask, within a bound.
-9. ``routing.Route``: choose, retry, fall back, hedge: the only loop over attempts.
-10. ``providers.CallProvider``: the wire.
+8. ``reading.Read``: read what a model cannot see, hear or open; once, however often the steps below ask.
+9. ``tools.UseTools``: run what the model calls and ask again; each round's answer is held to its form below.
+10. ``shaping.Shape``: hold the answer to its schema; repair, then re-ask, within a bound.
+11. ``routing.Route``: choose, retry, fall back, hedge: the only loop over attempts.
+12. ``providers.CallProvider``: the wire.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Final
 
 from mainstay.core.answer import Answer
 from mainstay.core.call import Call
 from mainstay.core.errors import Internal
 from mainstay.core.stage import Onward, Stage
+from mainstay.guardrails.stage import Screen
 from mainstay.providers.stage import CallProvider
+from mainstay.reading.stage import Read
 from mainstay.routing.stage import Route
+from mainstay.shaping.stage import Shape
 from mainstay.telemetry.stage import Observe
+from mainstay.tools.stage import UseTools
 
 __all__ = ["LINE", "compile_line"]
 
 LINE: Final[tuple[type[Stage], ...]] = (
     Observe,
+    Screen,
+    Read,
+    UseTools,
+    Shape,
     Route,
     CallProvider,
 )
@@ -47,8 +56,18 @@ def compile_line(stages: Iterable[Stage]) -> Onward:
     onward: Onward = _end
     for kind in reversed(LINE):
         if kind in by_kind:
-            onward = partial(by_kind[kind].__call__, onward=onward)
+            onward = _before(by_kind[kind], onward)
     return onward
+
+
+def _before(stage: Stage, onward: Onward) -> Onward:
+    take = stage.__call__
+
+    # A function of its own costs a call half of what a partial with a keyword does.
+    def step(call: Call) -> Awaitable[Answer]:
+        return take(call, onward)
+
+    return step
 
 
 async def _end(call: Call) -> Answer:

@@ -2,13 +2,15 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from mainstay.core.config import Duration, LocalPath, Name, Secret, Section
-from mainstay.core.target import Feature
+from mainstay.core.config import Duration, HeaderName, LocalPath, Name, Secret, Section, check_url
+from mainstay.core.target import Feature, Operation
 
 __all__ = [
     "AnthropicConfig",
@@ -17,59 +19,29 @@ __all__ = [
     "ModelConfig",
     "OpenAIConfig",
     "PriceConfig",
+    "ProbeConfig",
+    "VendorConfig",
 ]
 
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-#: Headers that belong to the connection or the body, which the client writes itself.
-_OURS = frozenset(
-    {"host", "content-length", "content-type", "connection", "transfer-encoding", "te", "trailer", "upgrade"}
-    | {"keep-alive", "proxy-connection", "expect", "accept-encoding"}
-)
-
-
-def _url(value: str) -> str:
-    if any(c.isspace() or not c.isprintable() for c in value):
-        raise ValueError("must be a URL without spaces: https://HOST/PATH")
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError("must be a URL: https://HOST/PATH") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise ValueError("must begin with http:// or https:// and name a host")
-    if "@" in parts.netloc:
-        raise ValueError("must hold no user name or password; give the key as api_key, by reference")
-    if parts.query or parts.fragment:
-        raise ValueError("must end with the path: no '?' and no '#'")
-    return value.rstrip("/")
+#: What may become part of a host name or a path.
+_PARAMETER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
 
 
 def _proxy(value: str) -> str:
-    value = _url(value)
+    value = check_url(value)
     if not value.startswith("http://") or urlsplit(value).path:
         raise ValueError("must be http://HOST:PORT")
     return value
 
 
-def _header(name: str) -> str:
-    if not _HEADER.fullmatch(name):
-        raise ValueError("is no header name")
-    if name.lower() in _OURS:
-        raise ValueError("is a header that Mainstay writes itself; leave it out")
-    return name.lower()
-
-
 class HttpProviderConfig(Section):
     """What all providers behind HTTP have in common."""
-
-    #: The vendor's own address: it always wants a key.
-    vendor_url: ClassVar[str]
 
     api_key: Secret | None = None
     """The key, by reference: ``${NAME}`` from the environment or ``file:PATH`` from a mounted secret. Written out it is
     accepted only where ``base_url`` is a loopback address. May be left out for servers that ask for none."""
 
-    headers: dict[Annotated[str, AfterValidator(_header)], Secret] = {}
+    headers: dict[HeaderName, Secret] = {}
     """Headers sent with every request; values may be references. One that carries a credential must be."""
 
     proxy: Annotated[str, AfterValidator(_proxy)] | None = None
@@ -89,25 +61,49 @@ class HttpProviderConfig(Section):
 class OpenAIConfig(HttpProviderConfig):
     """OpenAI, or any server that speaks its wire."""
 
+    #: The vendor's own address: it always wants a key.
     vendor_url: ClassVar[str] = "https://api.openai.com/v1"
 
     kind: Literal["openai"] = "openai"
     """Selects this kind of provider."""
 
-    base_url: Annotated[str, AfterValidator(_url)] = vendor_url
+    base_url: Annotated[str, AfterValidator(check_url)] = vendor_url
     """Address that ``/chat/completions`` is added to."""
 
 
 class AnthropicConfig(HttpProviderConfig):
     """Anthropic, or any server that speaks its wire."""
 
+    #: The vendor's own address: it always wants a key.
     vendor_url: ClassVar[str] = "https://api.anthropic.com"
 
     kind: Literal["anthropic"] = "anthropic"
     """Selects this kind of provider."""
 
-    base_url: Annotated[str, AfterValidator(_url)] = vendor_url
+    base_url: Annotated[str, AfterValidator(check_url)] = vendor_url
     """Address that ``/v1/messages`` is added to."""
+
+
+def _parameter(value: str) -> str:
+    if not _PARAMETER.fullmatch(value):
+        raise ValueError("must be 1 to 200 letters, digits and . _ - and begin and end with a letter or digit")
+    return value
+
+
+class VendorConfig(HttpProviderConfig):
+    """A vendor by the name of its row: one that comes with Mainstay, or one of your own under ``vendors``."""
+
+    kind: str = Field(max_length=128)
+    """The name of the vendor's row."""
+
+    base_url: Annotated[str, AfterValidator(check_url)] | None = None
+    """Address in place of the row's."""
+
+    parameters: dict[str, Annotated[str, AfterValidator(_parameter)]] = {}
+    """Values of the row's parameters, such as Azure's ``resource``. The list of vendors names them."""
+
+    can: frozenset[Feature] = frozenset()
+    """Features that its models have though the row does not say so."""
 
 
 class EchoConfig(Section):
@@ -142,6 +138,30 @@ class PriceConfig(Section):
     """Price of input written to the provider's cache; absent, the price of input."""
 
 
+class ProbeConfig(Section):
+    """When an upstream is asked something tiny, one token, by each worker, only to see whether it is well."""
+
+    every: Annotated[Duration, Field(ge=1, le=15)] = 5.0
+    """Time between two probes while the circuit breaker is open. Callers' calls are kept from the model meanwhile."""
+
+    idle: Annotated[Duration, Field(ge=10)] | None = None
+    """While the breaker is closed: probe when the model was asked nothing for so long. Absent, never."""
+
+    timeout: Annotated[Duration, Field(gt=0, le=60)] = 10.0
+    """What a probe may take; one that takes longer has failed."""
+
+
+def _from_every(value: Any) -> Any:
+    return {"every": value} if isinstance(value, str) else value
+
+
+class _OrEvery:
+    """Says in the JSON Schema that a duration may stand for the mapping."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
+
+
 class ModelConfig(Section):
     """One model of one provider."""
 
@@ -157,13 +177,22 @@ class ModelConfig(Section):
     lacks: frozenset[Feature] = frozenset()
     """Features the model lacks, beside those its provider lacks."""
 
+    operations: frozenset[Operation] | None = None
+    """What the model is for: ``chat``, ``embeddings`` and so on. A call for anything else is refused before it is sent,
+    and a route asks its other models. Absent, all that its provider has."""
+
     max_output: int = Field(default=4096, ge=1, le=10_000_000)
     """Tokens the model may write when the caller sets no limit and the wire demands one."""
 
     concurrency: Literal["auto", "off"] | Annotated[int, Field(ge=1, le=100_000)] = "auto"
     """Calls that one worker may have at the model at the same time; more wait (see ``overload``). ``auto`` finds it by
-    the upstream's refusals and latency; a local model takes as many as its engine answers ``parallel``."""
+    the upstream's refusals, and by its latency too where it is not behind ``https``; a local model takes as many as its
+    engine answers ``parallel``."""
 
     context_window: int | None = Field(default=None, ge=1, le=1_000_000_000)
     """Tokens that prompt and answer may fill together. Where it is given, a prompt that surely does not fit goes to a
     model that can take it, and so does one that an upstream found too long."""
+
+    probe: Annotated[ProbeConfig, BeforeValidator(_from_every), _OrEvery()] | None = None
+    """Find out by tiny calls whether a failing model is well again, instead of by a caller's: a mapping, or just the
+    time between two, such as ``5s``. Absent, none are made."""

@@ -4,7 +4,7 @@ Knows sending, waiting and giving up; what the bytes mean is the codec's. Used f
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
@@ -25,6 +25,7 @@ from mainstay.core.events import (
     Event,
     Finished,
     Frame,
+    Piece,
     RefusalDelta,
     TextDelta,
     ThinkingDelta,
@@ -36,7 +37,7 @@ from mainstay.core.ports import Incoming, Origin, Outgoing, Transport
 from mainstay.core.record import Attempt
 from mainstay.core.sse import SseDecoder, SseEvent
 from mainstay.core.target import Feature, Target
-from mainstay.providers.port import Codec, StreamReader
+from mainstay.providers.port import Codec, Decoder, Framed, Signer, StreamReader
 
 __all__ = ["Endpoint", "HttpProvider"]
 
@@ -50,16 +51,23 @@ _FORWARD = (
     b"openai-version",
     b"retry-after",
     b"request-id",
+    b"x-amzn-requestid",
 )
+#: What upstreams call the id that they know an answer by.
+_REQUEST_ID = (b"request-id", b"x-amzn-requestid")
+#: What their names begin with: most others are told by one byte.
+_INITIALS = frozenset(name[:1] for name in _FORWARD)
 #: Headers of a request whose values are no secret.
 _PLAIN = frozenset((b"content-type", b"user-agent"))
 #: What an answer may call itself and still be no stream, whatever was asked for.
 _WHOLE = (b"application/json", b"text/html")
 #: An event of one of these kinds commits the answer to this attempt.
-_COMMITS = (TextDelta, ToolStarted, ToolDelta, ThinkingDelta, RefusalDelta, Finished)
+_COMMITS = (TextDelta, ToolStarted, ToolDelta, ThinkingDelta, RefusalDelta, Piece, Finished)
 
 #: Where a lost event would be a lost meaning: arguments and structured answers.
 _STRICT = frozenset({Feature.TOOLS, Feature.JSON, Feature.SCHEMA})
+#: Seconds that limits are no more exact than: a call that has just begun has all of its time left.
+_MOMENT = 0.05
 #: How many times the idle limit an upstream may send nothing but keep-alives.
 _PATIENCE = 3.0
 
@@ -70,7 +78,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     ``prefix`` is the base URL's path. ``headers`` stand whatever the caller sends (the credential among them);
     ``defaults`` give way to them, and to a caller of the same dialect. ``local`` marks an engine of our own: it is
     asked for a stream even for a caller who wants the answer whole, since it stops at once only while streaming, and
-    one that cannot be reached is being restarted.
+    one that cannot be reached is being restarted. ``signer`` adds a credential made for each request.
     """
 
     origin: Origin
@@ -78,6 +86,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     headers: tuple[tuple[bytes, bytes], ...]
     defaults: tuple[tuple[bytes, bytes], ...] = ()
     local: bool = False
+    signer: Signer | None = None
 
 
 class HttpProvider:
@@ -94,7 +103,10 @@ class HttpProvider:
         #: The same for a first hop, as one object, which the client then knows again.
         self._plain = (*self._own, (b"x-mainstay-hops", b"1"))
         values = [value.removeprefix(b"Bearer ") for name, value in endpoint.headers if name not in _PLAIN]
+        self._signer = endpoint.signer
+        values += self._signer.secrets if self._signer is not None else ()
         self._secrets = [value for value in values if len(value) >= 8]
+        self._decoder: Callable[[], Decoder] = codec.decoder if isinstance(codec, Framed) else SseDecoder
 
     async def answer(self, call: Call, target: Target, attempt: Attempt) -> Answer:
         """Ask once; see :class:`~mainstay.providers.port.Provider`."""
@@ -108,11 +120,13 @@ class HttpProvider:
         left = call.deadline - started
         # A stream's headers come at once; who is silent there has not begun either.
         head = min(timeouts.headers, timeouts.first_token) if stream else timeouts.headers
-        if left < timeouts.total or head < timeouts.headers:
+        if left < timeouts.total - _MOMENT or head < timeouts.headers:
             timeouts = msgspec.structs.replace(timeouts, total=min(left, timeouts.total), headers=head)
         incoming: Incoming | None = None
         try:
             request = Outgoing(b"POST", endpoint.prefix + path, self._headers(call), body)
+            if self._signer is not None:
+                request = self._signer.sign(request)
             incoming = await self._transport.send(origin, request, timeouts)
             attempt.headers_ms = since_ms(started)
             attempt.status = incoming.status
@@ -166,10 +180,10 @@ class HttpProvider:
         # Some servers stream always, some never, and some stream without saying so.
         unsaid = stream and incoming.status == 200 and not kind.startswith(_WHOLE)
         if kind.startswith(b"text/event-stream") or unsaid:
-            frames = _UpstreamFrames(self._codec.reader(), incoming, attempt, started, call)
+            frames = _UpstreamFrames(self._codec.reader(), self._decoder(), incoming, attempt, started, call)
             await frames.open(call.timeouts.first_token, call.deadline)
             if call.ask.stream:
-                return Answer(target, kept, frames=frames)
+                return Answer(target, kept, frames=frames, kind=kind)
             whole = await _collect(frames)
         else:
             if kind.startswith(b"text/html"):
@@ -180,8 +194,8 @@ class HttpProvider:
         attempt.upstream_model, attempt.upstream_id = whole.model, whole.id
         if call.ask.stream:
             attempt.first_ms = attempt.total_ms
-            return Answer(target, kept, frames=SingleFrame(Frame(whole.events, b"", whole.dialect)))
-        return Answer(target, kept, whole=whole)
+            return Answer(target, kept, frames=SingleFrame(Frame(whole.events, b"", whole.dialect)), kind=kind)
+        return Answer(target, kept, whole=whole, kind=kind)
 
     async def _error_body(self, incoming: Incoming) -> bytes:
         """Return the body of an error without our credentials, should the upstream repeat them."""
@@ -202,8 +216,8 @@ def _scan_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, tuple[
         name = pair[0]
         if name == b"content-type":
             kind = pair[1].lower()
-        elif name.startswith(_FORWARD):
-            kept.append((b"x-upstream-request-id", pair[1]) if name == b"request-id" else pair)
+        elif name[:1] in _INITIALS and name.startswith(_FORWARD):
+            kept.append((b"x-upstream-request-id", pair[1]) if name in _REQUEST_ID else pair)
     return kind, tuple(kept)
 
 
@@ -230,17 +244,25 @@ class _UpstreamFrames:
         "_attempt",
         "_broken",
         "_call",
+        "_decoder",
         "_ended",
         "_held",
         "_incoming",
         "_quiet_since",
         "_reader",
         "_skipped",
-        "_sse",
         "_started",
     )
 
-    def __init__(self, reader: StreamReader, incoming: Incoming, attempt: Attempt, started: float, call: Call) -> None:
+    def __init__(
+        self,
+        reader: StreamReader,
+        decoder: Decoder,
+        incoming: Incoming,
+        attempt: Attempt,
+        started: float,
+        call: Call,
+    ) -> None:
         self._call = call
         #: Since when only keep-alives have come; 0 while the answer goes on.
         self._quiet_since = 0.0
@@ -249,7 +271,7 @@ class _UpstreamFrames:
         self._incoming = incoming
         self._attempt = attempt
         self._started = started
-        self._sse = SseDecoder()
+        self._decoder = decoder
         self._held: list[Frame] = []
         self._ended = False
         self._broken: MainstayError | None = None
@@ -310,13 +332,13 @@ class _UpstreamFrames:
         frames: list[Frame] = []
         try:
             if chunk:
-                self._read(self._sse.feed(chunk), frames)
-                if not frames and self._sse.alive != self._alive:
+                self._read(self._decoder.feed(chunk), frames)
+                if not frames and self._decoder.alive != self._alive:
                     # Only comments came: the upstream lives, and the caller may want to know.
                     frames.append(Frame())
-                self._alive = self._sse.alive
+                self._alive = self._decoder.alive
                 return frames
-            self._read(self._sse.close(), frames)
+            self._read(self._decoder.close(), frames)
             tail = self._reader.finish()
         except MainstayError as error:
             if not frames:

@@ -1,17 +1,18 @@
 """What a provider is: something that answers a call; and what a codec is: one vendor wire, both ways, without I/O."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mainstay.core.answer import Answer, Whole
 from mainstay.core.call import Ask, Call
 from mainstay.core.errors import MainstayError
 from mainstay.core.events import Dialect, Frame
+from mainstay.core.ports import Outgoing
 from mainstay.core.record import Attempt
 from mainstay.core.sse import SseEvent
 from mainstay.core.target import Target
 
-__all__ = ["Codec", "Provider", "StreamReader"]
+__all__ = ["Codec", "Decoder", "Framed", "Provider", "Signer", "StreamReader"]
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -90,4 +91,43 @@ class Codec(Protocol):
 
     def error(self, status: int, headers: Headers, body: bytes) -> MainstayError:
         """Return the error that a response with ``status`` >= 400 means. Nothing secret goes into its message."""
+        ...
+
+
+class Decoder(Protocol):
+    """Cuts the bytes of a streamed answer into events; :class:`~mainstay.core.sse.SseDecoder` is the usual one."""
+
+    #: Grows with whatever came that is no event and yet shows that the other side lives.
+    alive: int
+
+    def feed(self, piece: bytes) -> list[SseEvent]:
+        """Return the events that ``piece`` completes.
+
+        Raises:
+            UpstreamBroken: the framing is damaged, or an event is too long.
+        """
+        ...
+
+    def close(self) -> list[SseEvent]:
+        """Called at the end of the body: return what is still held and whole."""
+        ...
+
+
+@runtime_checkable
+class Framed(Protocol):
+    """A codec whose streams are not server-sent events: it brings the decoder of its own framing."""
+
+    def decoder(self) -> Decoder:
+        """Return a decoder for one streamed answer."""
+        ...
+
+
+class Signer(Protocol):
+    """A credential that depends on the request it goes with: its method, path, headers and body, and the time."""
+
+    #: What must never be shown, should an upstream repeat it.
+    secrets: Sequence[bytes]
+
+    def sign(self, request: Outgoing) -> Outgoing:
+        """Return ``request`` with the headers that prove who sends it."""
         ...

@@ -1,11 +1,11 @@
-"""What every wire must survive: counts that are no counts, and text that is no text.
+"""What every wire must survive: counts that are no counts, text that is no text, and signatures of other vendors.
 
 Stands under the codecs. Knows no vendor's field.
 """
 
 import re
 
-__all__ = ["count", "mend"]
+__all__ = ["count", "is_foreign", "mend"]
 
 #: Above this a number of JSON is no longer exact everywhere, and no answer has so many tokens.
 _MOST = 2**53
@@ -17,6 +17,17 @@ _ESCAPE = re.compile(
 )
 #: A surrogate encoded as if it were a character, which UTF-8 forbids.
 _ENCODED = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+
+#: A vendor's name before a signature: it is that vendor's, on its way through another dialect.
+_FOREIGN = re.compile(r"[a-z]{3,20}:")
+
+
+def is_foreign(signature: str) -> bool:
+    """Return whether a signature of thoughts is marked as one that only another wire's vendor accepts.
+
+    Signatures are base64, which has no colon; a wire whose signatures travel through other dialects marks them.
+    """
+    return _FOREIGN.match(signature) is not None
 
 
 def count(value: object) -> int | None:

@@ -12,15 +12,44 @@ from math import ceil
 from mainstay.core.call import Call, Priority
 from mainstay.core.clock import monotonic
 from mainstay.core.errors import Unavailable
-from mainstay.routing.limit import Limit, Outcome, Sample
+from mainstay.routing.limit import BINDING, Limit, Outcome, Sample
 from mainstay.routing.queue import Waiter, WaitingRoom, cost
 
-__all__ = ["Admission", "Ticket"]
+__all__ = ["Admission", "Lag", "Ticket"]
 
 #: Waiting calls keep their bodies: about 32 MiB of prompt at four bytes per token.
 _TOKENS = 8_000_000
 #: How fast the time and size of a typical call are forgotten.
 _SMOOTH = 0.05
+#: Seconds in which one answer is enough to learn from: a busy upstream gives thousands a second.
+_MOMENT = 0.001
+_OK = Outcome.OK
+#: Seconds between two looks at how far behind the loop is, and how fast a look is forgotten.
+_LOOK = 0.02
+_FADE = 0.2
+
+
+class Lag:
+    """How far behind this process's loop is: what arrives lies for about so long before anyone takes it.
+
+    Measured now and then, while calls go out, by how long the loop takes to come round. One for all upstreams.
+    """
+
+    __slots__ = ("_clock", "_next", "seconds")
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self.seconds = 0.0
+        self._clock = clock
+        self._next = 0.0
+
+    def look(self, now: float) -> None:
+        """Measure again if it is time to."""
+        if now >= self._next:
+            self._next = now + _LOOK
+            asyncio.get_running_loop().call_soon(self._came_round, now)
+
+    def _came_round(self, since: float) -> None:
+        self.seconds += _FADE * (self._clock() - since - self.seconds)
 
 
 class Ticket:
@@ -66,9 +95,7 @@ class Ticket:
         if admission is None:
             return
         self._admission = None
-        admission._left(self, Sample(
-            outcome, self.sent, admission.clock(), self._in_flight, first_token, seconds, tokens_in, tokens_out
-        ))  # fmt: skip
+        admission._left(self, outcome, first_token, seconds, tokens_in, tokens_out)
 
 
 class _Place:
@@ -90,6 +117,7 @@ class Admission:
         wait: the longest that a call waits, in seconds; its deadline and its first-token limit may allow less.
         shares: weight of a team or of a key without one (by name or id); 1 for all others.
         clock: monotonic seconds.
+        lag: how far behind the loop is; None takes it never to be.
     """
 
     def __init__(
@@ -101,13 +129,16 @@ class Admission:
         wait: float = 10.0,
         shares: Mapping[str, float] | None = None,
         clock: Callable[[], float] = monotonic,
+        lag: Lag | None = None,
     ) -> None:
         self.clock = clock
         self._limit = limit
+        self._lag = lag
         self._room: WaitingRoom[_Place] = WaitingRoom(calls, tokens)
         self._wait = wait
         self._shares = shares or {}
         self._in_flight = 0
+        self._look_at = 0.0
         # Of a typical call; 0 until one was seen.
         self._seconds = self._tokens = self._first = 0.0
 
@@ -136,7 +167,10 @@ class Admission:
         if self._in_flight >= self._limit.size or self._room.count:
             return None
         self._in_flight += 1
-        return Ticket(self, tokens, self.clock(), self._in_flight)
+        now = self.clock()
+        if self._lag is not None:
+            self._lag.look(now)
+        return Ticket(self, tokens, now, self._in_flight)
 
     async def wait(self, call: Call, tokens: int) -> Ticket:
         """Wait until there is room for ``call``.
@@ -201,24 +235,43 @@ class Admission:
             expected = self._room.tokens * self._seconds / (self._limit.size * self._tokens) if self._tokens else 0.0
             _refuse(waiter, _overloaded("The model is overloaded and had no room in time; retry later.", expected))
 
-    def _left(self, ticket: Ticket, sample: Sample) -> None:
+    def _left(
+        self,
+        ticket: Ticket,
+        outcome: Outcome,
+        first_token: float | None,
+        seconds: float,
+        tokens_in: int | None,
+        tokens_out: int | None,
+    ) -> None:
         """Take back a ticket, learn from it and let the next ones through."""
+        now, in_flight, tokens = self.clock(), ticket._in_flight, ticket._tokens
         self._in_flight -= 1
-        self._limit.settle(sample)
-        tokens = ticket._tokens
-        if sample.outcome is not Outcome.DROPPED and sample.seconds > 0:
-            if not self._tokens:
-                self._seconds, self._tokens = sample.seconds, max(tokens, 1)
-            self._seconds += _SMOOTH * (sample.seconds - self._seconds)
-            self._tokens += _SMOOTH * (max(tokens, 1) - self._tokens)
-            if sample.first_token is not None:
-                self._first += _SMOOTH * (sample.first_token - self._first)
+        # While the limit holds nobody back, some answers teach as much as all of them.
+        binding = self._room.count or in_flight >= self._limit.size * BINDING
+        if binding or now >= self._look_at or outcome is not _OK:
+            self._look_at = now + _MOMENT
+            lag = self._lag.seconds if self._lag is not None else 0.0
+            self._limit.settle(
+                Sample(outcome, ticket.sent, now, in_flight, first_token, seconds, tokens_in, tokens_out, lag)
+            )
+            if outcome is not Outcome.DROPPED and seconds > 0:
+                self._learn(tokens, first_token, seconds)
         if ticket._waiter is not None:
-            if sample.tokens_in is not None and sample.tokens_out is not None:
-                tokens = cost(sample.tokens_in, sample.tokens_out)
+            if tokens_in is not None and tokens_out is not None:
+                tokens = cost(tokens_in, tokens_out)
             self._room.settle(ticket._waiter, tokens)
         if self._room.count:
             self._let_through()
+
+    def _learn(self, tokens: int, first_token: float | None, seconds: float) -> None:
+        """Remember what a call is like."""
+        if not self._tokens:
+            self._seconds, self._tokens = seconds, tokens or 1
+        self._seconds += _SMOOTH * (seconds - self._seconds)
+        self._tokens += _SMOOTH * ((tokens or 1) - self._tokens)
+        if first_token is not None:
+            self._first += _SMOOTH * (first_token - self._first)
 
     def _let_through(self) -> None:
         now = self.clock()

@@ -22,7 +22,7 @@ from mainstay.core.errors import (
 )
 from mainstay.core.record import Attempt
 from mainstay.core.stage import Onward
-from mainstay.core.target import Target
+from mainstay.core.target import Operation, Target
 from mainstay.routing.admission import Ticket
 from mainstay.routing.fit import output_limit
 from mainstay.routing.limit import Outcome
@@ -37,6 +37,11 @@ __all__ = ["Attempts"]
 _ANSWER: Final = 256
 #: Bytes of a request per token, about.
 _BYTES: Final = 4
+#: The same where the request is a file: an hour of speech is some 10,000 tokens.
+_FILE: Final = 1024
+_JSON: Final = b"application/json"
+#: Asked for with every call; through its class a member of an enumeration takes three times as long to find.
+_COUNT, _OK, _IGNORED = Operation.COUNT, Outcome.OK, Outcome.IGNORED
 
 
 class Attempts:
@@ -59,11 +64,12 @@ class Attempts:
         Raises:
             MainstayError: it failed, or was not let through; the class says how.
         """
-        if monotonic() >= call.deadline:
+        now = monotonic()
+        if now >= call.deadline:
             raise UpstreamTimeout("The call's total time limit ran out before a model could be asked.")
         standing = self._standings[target.model]
         admission = standing.admission
-        size = len(call.ask.raw) // _BYTES
+        size = len(call.ask.raw) // (_BYTES if call.ask.kind == _JSON else _FILE)
         ticket: Ticket | None = None
         if admission is not None:
             # Only a call that must wait is weighed with care.
@@ -71,7 +77,8 @@ class Attempts:
             if ticket is None:
                 ticket = await admission.wait(call, cost(size, output_limit(call.ask) or _ANSWER))
                 call.record.queued_ms += int(ticket.waited * 1e6) / 1e3
-        sent = _Sent(call, target, cause, standing, ticket, size + _ANSWER)
+                now = monotonic()
+        sent = _Sent(call, target, cause, standing, ticket, size + _ANSWER, now)
         try:
             answer = await onward(replace(call, target=target, attempt=sent.attempt, paced=self._paced))
             frames = answer.frames
@@ -98,14 +105,21 @@ class _Sent:
     __slots__ = ("_counting", "_record", "_standing", "_started", "_ticket", "_tokens", "attempt")
 
     def __init__(
-        self, call: Call, target: Target, cause: str, standing: Standing, ticket: Ticket | None, tokens: int
+        self,
+        call: Call,
+        target: Target,
+        cause: str,
+        standing: Standing,
+        ticket: Ticket | None,
+        tokens: int,
+        started: float,
     ) -> None:
-        self._started = started = monotonic()
+        self._started = started
         self._record = record = call.record
         self._standing = standing
         self._ticket = ticket
         self._tokens = tokens
-        self._counting = call.ask.counting
+        self._counting = call.ask.operation is _COUNT
         self.attempt = Attempt(
             target=target.model,
             provider=target.provider,
@@ -127,7 +141,7 @@ class _Sent:
         if self._ticket is not None:
             usage = answer.whole.usage if answer is not None and answer.whole is not None else self._record.usage
             self._ticket.leave(
-                Outcome.IGNORED if self._counting else Outcome.OK,
+                _IGNORED if self._counting else _OK,
                 first_token=seconds,
                 seconds=now - self._started,
                 tokens_in=usage.input if usage is not None else None,

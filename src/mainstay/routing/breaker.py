@@ -47,6 +47,11 @@ class Breaker:
         """``closed``, ``open`` or ``half-open``."""
         return "closed" if not self.until else "half-open" if self.until == inf else "open"
 
+    @property
+    def flaps(self) -> bool:
+        """Whether it opened the last time soon after the time before."""
+        return self._level > 0
+
     def take(self, now: float) -> None:
         """A call goes now; when it is open and its time is over, that call is the probe."""
         if self.until and now >= self.until:
@@ -85,6 +90,11 @@ class Breaker:
         """The call ended without telling anything; if it was the probe, the next one is."""
         if self.until == inf:
             self.until = now
+
+    def hold(self, until: float) -> None:
+        """While it is open, let no call be the probe before ``until``: somebody else finds out by then."""
+        if self.until and self.until < until:
+            self.until = until
 
     def _open(self, now: float) -> None:
         self._level = 0 if now - self._opened > _FORGET else self._level + 1

@@ -2,11 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import BeforeValidator, Field
 
-from mainstay.core.config import Duration, Name, PositiveDuration, Section
+from mainstay.core.config import Duration, Name, OrText, PositiveDuration, Section
 from mainstay.core.timeouts import Timeouts
 
 __all__ = ["LastResortConfig", "OverloadConfig", "RouteConfig", "TargetConfig", "TimeoutsConfig"]
@@ -24,13 +22,6 @@ class TargetConfig(Section):
 
 def _from_name(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
-
-
-class _OrName:
-    """Says in the JSON Schema that a bare name may stand for the mapping."""
-
-    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
 
 
 class TimeoutsConfig(Section):
@@ -77,7 +68,7 @@ def _from_text(value: Any) -> Any:
 class RouteConfig(Section):
     """A name that callers use as ``model``, and what stands behind it."""
 
-    targets: tuple[Annotated[TargetConfig, BeforeValidator(_from_name), _OrName()], ...] = Field(min_length=1)
+    targets: tuple[Annotated[TargetConfig, BeforeValidator(_from_name), OrText()], ...] = Field(min_length=1)
     """The models of the route: ``{model: NAME, weight: N}``, or a bare name."""
 
     choose: Literal["first", "weighted", "fastest", "least-loaded", "cheapest", "sticky"] = "first"
@@ -119,11 +110,14 @@ class RouteConfig(Section):
     single_flight: bool = False
     """Whether identical calls of one team or key at the same time, with temperature 0, share one upstream call."""
 
-    last_resort: Annotated[LastResortConfig, BeforeValidator(_from_text), _OrName()] | None = None
+    last_resort: Annotated[LastResortConfig, BeforeValidator(_from_text), OrText()] | None = None
     """What to answer with when every attempt failed: a text, or a mapping; absent, the caller gets the error."""
 
     content: Literal["none", "full"] = "none"
     """Whether records keep the bodies of requests and answers."""
+
+    store_responses: bool = True
+    """Whether responses are kept for ``previous_response_id``, where ``responses.store`` allows it."""
 
 
 class OverloadConfig(Section):

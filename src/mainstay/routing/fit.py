@@ -11,7 +11,7 @@ import msgspec
 
 from mainstay.core.call import Ask, Call
 from mainstay.core.errors import CallerError, ContextOverflow, Unsupported
-from mainstay.core.target import Feature, Target
+from mainstay.core.target import TALKS, Feature, Operation, Target
 
 __all__ = ["Unfit", "fitting", "larger", "output_limit"]
 
@@ -30,16 +30,19 @@ _BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 
 
 class Unfit(msgspec.Struct, frozen=True):
-    """A target that cannot answer a call, and why: ``lacks`` is what it cannot do, or ``tokens`` what the prompt has
-    at least."""
+    """A target that cannot answer a call, and why: ``operation`` is what it cannot be asked, ``lacks`` what it cannot
+    do, or ``tokens`` what the prompt has at least."""
 
     target: Target
+    operation: Operation | None = None
     lacks: frozenset[Feature] = frozenset()
     tokens: int = 0
 
     @property
     def reason(self) -> str:
         """The reason in a few words, for a record."""
+        if self.operation is not None:
+            return f"has no {self.operation}"
         if self.lacks:
             return f"lacks {', '.join(sorted(self.lacks))}"
         return f"at least {self.tokens} tokens for a window of {self.target.window}"
@@ -49,6 +52,10 @@ class Unfit(msgspec.Struct, frozen=True):
 
         For what a target lacks, its codec knows better which field is at fault: asking it calls no upstream.
         """
+        if self.operation is not None:
+            return Unsupported(
+                f"The model '{self.target.model}' has no {self.operation}; choose another model.", param="model"
+            )
         if self.lacks:
             return Unsupported(
                 f"The model '{self.target.model}' cannot do what this request needs "
@@ -72,6 +79,8 @@ _read_limits = msgspec.json.Decoder(_Limits).decode
 def output_limit(ask: Ask) -> int | None:
     """Return the most tokens the caller lets the model write; None when the caller sets no limit."""
     raw = ask.raw
+    if ask.operation is not Operation.CHAT and ask.operation not in TALKS:
+        return None
     if not raw:
         return ask.prompt.max_tokens
     if b'"max_' not in raw:
@@ -93,17 +102,23 @@ def fitting(call: Call, targets: Sequence[Target]) -> tuple[Sequence[Target], Se
     """
     lacking = False
     smallest = largest = 0
+    operation = call.ask.operation
     for target in targets:
+        if operation not in target.operations:
+            return _able(call, operation, targets)
         if target.lacks:
             lacking = True
         window = target.window
         if window:
             smallest = window if not smallest or window < smallest else smallest
             largest = window if window > largest else largest
-    if not lacking and not smallest:
+    if (not lacking and not smallest) or operation not in TALKS:
+        # Windows are of prompts: a list of texts to embed is as many of them.
         return targets, ()
     ask = call.ask
     features = ask.features if lacking else frozenset()
+    if ask.spared:
+        features -= ask.spared
     least, most = _bracket(ask, smallest, largest) if smallest else (0, 0)
     if not features and most <= smallest:
         return targets, ()
@@ -121,6 +136,12 @@ def fitting(call: Call, targets: Sequence[Target]) -> tuple[Sequence[Target], Se
         else:
             doubtful.append(target)
     return (*sure, *doubtful), unfit
+
+
+def _able(call: Call, operation: Operation, targets: Sequence[Target]) -> tuple[Sequence[Target], Sequence[Unfit]]:
+    """Return what :func:`fitting` does once those are left out that cannot be asked for ``operation`` at all."""
+    others, unfit = fitting(call, [target for target in targets if operation in target.operations])
+    return others, (*[Unfit(target, operation) for target in targets if operation not in target.operations], *unfit)
 
 
 def larger(targets: Sequence[Target], failed: Target) -> Sequence[Target]:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-__all__ = ["Aimd", "Auto", "Fixed", "Gradient", "Limit", "Outcome", "Sample"]
+__all__ = ["BINDING", "Aimd", "Auto", "Fixed", "Gradient", "Limit", "Outcome", "Sample"]
 
 #: Where an upstream starts that refuses what is too much: bought APIs take hundreds of calls at once.
 _START = 64
@@ -20,8 +20,10 @@ _START = 64
 _CAREFUL = 16
 _MOST = 10_000
 #: A limit grows fast only while it is what holds calls back.
-_BINDING = 0.8
+BINDING = 0.8
 _FASTEST = 0.25
+#: A call waits for this process twice, when it is sent and when it is answered, and a median lies above a mean.
+_LAGS = 4
 #: Calls of a round trip that are enough for a median.
 _FEW = 3
 
@@ -37,12 +39,16 @@ class Outcome(Enum):
     IGNORED = "ignored"
 
 
+#: Asked for with every call; through its class a member takes three times as long to find.
+_OK = Outcome.OK
+
+
 class Sample(msgspec.Struct, gc=False):
     """One finished call.
 
     ``sent`` and ``left`` are seconds of one monotonic clock, ``in_flight`` the calls in flight when it was sent, itself
     included. ``first_token`` and ``seconds`` count from ``sent``; ``first_token`` is None when it was not streamed, and
-    token counts are None when they are not known.
+    token counts are None when they are not known. ``lag`` is for about how many of the seconds this process was busy.
     """
 
     outcome: Outcome
@@ -53,6 +59,7 @@ class Sample(msgspec.Struct, gc=False):
     seconds: float
     tokens_in: int | None
     tokens_out: int | None
+    lag: float = 0.0
 
 
 class Limit(Protocol):
@@ -111,7 +118,7 @@ class Aimd:
     def settle(self, sample: Sample) -> None:
         """Learn from a finished call."""
         limit = self._limit
-        if sample.outcome is Outcome.OK:
+        if sample.outcome is _OK:
             if sample.in_flight * 2 <= limit:
                 return
             if sample.sent >= self._round and self._quiet is not None:
@@ -120,7 +127,7 @@ class Aimd:
             step = 1.0
             if self._quiet is None:
                 step = limit
-            elif self._quiet > self._LINEAR and sample.in_flight >= limit * _BINDING:
+            elif self._quiet > self._LINEAR and sample.in_flight >= limit * BINDING:
                 step = max(1.0, min(2.0 ** (self._quiet - self._LINEAR), limit * _FASTEST))
             limit += step / limit
         elif sample.outcome is Outcome.DROPPED and sample.sent > self._cut:
@@ -156,18 +163,19 @@ class _Slope:
 
     def learn(self, length: float, took: float) -> None:
         """Add a call of ``length`` tokens that took so many seconds."""
-        self._n = n = min(self._n + 1, self._MEMORY)
+        self._n = n = self._n + 1 if self._n < self._MEMORY else self._MEMORY
         self.length += (length - self.length) / n
         d_length, d_took = length - self._length, took - self._took
-        if n > 10:
-            d_took = min(d_took, self._OUTLIER * self._took + self.slope * max(d_length, 0.0))
+        most = self._OUTLIER * self._took + (self.slope * d_length if d_length > 0 else 0.0)
+        if d_took > most and n > 10:
+            d_took = most
         local = max(1 / n, self._LOCAL)
         self._length += local * d_length
         self._took += local * d_took
         if n > 1:
             self._var += (d_length * d_length - self._var) / (n - 1)
             self._cov += (d_length * d_took - self._cov) / (n - 1)
-            self.slope = max(self._cov / self._var, 0.0) if self._var > 0 else 0.0
+            self.slope = self._cov / self._var if self._var > 0 and self._cov > 0 else 0.0
 
 
 class _Round(NamedTuple):
@@ -196,9 +204,11 @@ class _Pace:
 
     __slots__ = ("_base", "_calls", "_rest", "_seen", "_slack", "_slope")
 
-    _AGEING = 0.01
+    _AGEING = 0.03
     #: And as a share of the whole time of a call.
     _SHARE = 0.1
+    #: Seconds that are no queue of anyone's: what a network and a scheduler add now and then.
+    _JITTER = 0.002
 
     def __init__(self, slack: float) -> None:
         self._slack = slack
@@ -212,23 +222,22 @@ class _Pace:
         """Learn from any call, whenever it was sent."""
         if length is not None:
             self._slope.learn(length, took)
-        self._seen = min(self._seen + 1, 100)
+        self._seen = self._seen + 1 if self._seen < 100 else 100
         self._rest += (seconds - took - self._rest) / self._seen
 
     def add(self, length: int | None, took: float) -> None:
         """Take in a call of this round trip."""
         self._calls.append((length, took))
 
-    def close(self) -> _Round | None:
-        """End the round trip; None when it had too few calls to tell."""
+    def close(self, lag: float) -> _Round | None:
+        """End the round trip, whose calls had ``lag`` seconds of ours; None when it had too few calls to tell."""
         calls, self._calls = self._calls, []
         if len(calls) < _FEW:
             return None
         slope, typical = self._slope.slope, self._slope.length
         # Queueing adds to a call, whatever its length; the median forgives the odd slow one.
         fixed = sorted(took - slope * (typical if length is None else length) for length, took in calls)
-        count = len(fixed)
-        middle = fixed[count // 2]
+        count, middle = len(fixed), fixed[len(fixed) // 2]
         # The standard error of a median, from the middle half; of many medians the least must not be believed at once.
         error = (fixed[count * 3 // 4] - fixed[count // 4]) / sqrt(count)
         # Of a first burst only the first few may have found room.
@@ -236,7 +245,7 @@ class _Pace:
         self._base = base = min(middle + error, base + self._AGEING * max(middle - base, 0.0))
         queued = max(middle - base, 0.0)
         took = max(base + slope * typical, 1e-9)
-        slack = min(self._slack * took, self._SHARE * (took + self._rest)) + 2 * error
+        slack = min(self._slack * took, self._SHARE * (took + self._rest)) + 2 * error + self._JITTER + _LAGS * lag
         return _Round(count, queued, queued / (queued + took + self._rest), queued > slack, middle)
 
     def rebase(self, base: float) -> None:
@@ -271,7 +280,7 @@ class Gradient:
     """
 
     __slots__ = (
-        "_before", "_ceiling", "_count", "_flying", "_least", "_limit", "_most", "_need", "_peak", "_round", "_skipped",
+        "_before", "_ceiling", "_count", "_flying", "_lag", "_least", "_limit", "_most", "_need", "_peak", "_round",
         "_step", "_streams", "_wholes", "size",
     )  # fmt: skip
 
@@ -284,11 +293,9 @@ class Gradient:
     _FIRST = 0.5
     #: A queue shrinks with the calls in flight; when they were this few and it is still this long, it was none.
     _FEWER = 0.95
-    _NO_HELP = 0.7
+    _NO_HELP = 0.25
     #: Said twice: once, the capacity may have fallen meanwhile.
     _PATIENCE = 2
-    #: While there is room for twice as many, one call in so many is looked at: enough to know the base, and cheap.
-    _SPARE = 4
 
     def __init__(self, start: int = _CAREFUL, *, least: int = 1, most: int = _MOST) -> None:
         self._least, self._most = least, most
@@ -298,14 +305,14 @@ class Gradient:
         self._streams, self._wholes = _Pace(slack=0.5), _Pace(slack=0.15)
         self._before: _Cut | None = None
         self._round = -inf
-        self._ceiling = 0.0
+        self._ceiling = self._lag = 0.0
         self._step = self._FIRST
-        self._count = self._peak = self._flying = self._skipped = 0
+        self._count = self._peak = self._flying = 0
         self._need = self._enough()
 
     def settle(self, sample: Sample) -> None:
         """Learn from a finished call."""
-        if sample.outcome is not Outcome.OK or sample.seconds <= 0:
+        if sample.outcome is not _OK or sample.seconds <= 0:
             return
         first_token = sample.first_token
         if first_token is not None:
@@ -314,16 +321,13 @@ class Gradient:
             pace, length, took = self._wholes, sample.tokens_out, sample.seconds
         else:
             return
-        if sample.in_flight * 2 <= self._limit:
-            self._skipped = (self._skipped + 1) % self._SPARE
-            if self._skipped:
-                return
         pace.learn(length, took, sample.seconds)
         if sample.sent < self._round:
             return
         pace.add(length, took)
-        self._peak = max(self._peak, sample.in_flight)
+        self._peak = sample.in_flight if sample.in_flight > self._peak else self._peak
         self._flying += sample.in_flight
+        self._lag += sample.lag
         self._count += 1
         if self._count >= self._need:
             self._turn(sample.left)
@@ -335,34 +339,35 @@ class Gradient:
 
     def _turn(self, now: float) -> None:
         """End the round trip and set the limit for the next."""
-        flying = self._flying / self._count
-        rounds = [(pace, seen) for pace in (self._streams, self._wholes) if (seen := pace.close()) is not None]
+        flying, lag = self._flying / self._count, self._lag / self._count
+        rounds = [(pace, seen) for pace in (self._streams, self._wholes) if (seen := pace.close(lag)) is not None]
         # The kind that most calls are of decides; the other one follows it.
         seen = max((seen for _, seen in rounds), key=lambda seen: seen.calls, default=None)
         before, self._before = self._before, None
-        if seen is None or not seen.over:
+        cuts, limit = 0, self._limit
+        # Asked of rounds that are not over too: a base that is too low shows in all, in some just not enough.
+        if before and seen and flying <= before.flying * self._FEWER and seen.queued > before.queued * self._NO_HELP:
+            cuts, limit = before.cuts + 1, before.limit
+        if cuts >= self._PATIENCE or (seen and seen.over and flying * 2 > self._limit <= self._least):
+            for pace, each in rounds:
+                pace.rebase(each.base)
+            self._limit, self._ceiling = limit, 0.0
+        elif seen is None or not seen.over:
             self._grow()
+            self._before = before._replace(cuts=cuts) if before and cuts else None
         elif flying * 2 > self._limit:
-            cuts, limit = 0, self._limit
-            if before is not None:
-                helped = flying > before.flying * self._FEWER or seen.queued <= before.queued * self._NO_HELP
-                cuts, limit = (0, limit) if helped else (before.cuts + 1, before.limit)
-            if cuts < self._PATIENCE and self._limit > self._least:
-                self._before = _Cut(flying, seen.queued, limit, cuts)
-                self._step = self._SLOWEST
-                self._ceiling = flying * (1.0 - seen.share)
-                self._limit = max(self._ceiling * self._BELOW, self._limit * self._DEEPEST)
-            else:
-                for pace, seen in rounds:
-                    pace.rebase(seen.base)
-                self._limit, self._ceiling = limit, 0.0
+            self._before = _Cut(flying, seen.queued, limit, cuts)
+            self._step = self._SLOWEST
+            self._ceiling = flying * (1.0 - seen.share)
+            self._limit = max(self._ceiling * self._BELOW, self._limit * self._DEEPEST)
         self._limit = min(max(self._limit, self._least), self._most)
         self.size = int(self._limit)
         self._round, self._need = now, self._enough()
         self._count = self._peak = self._flying = 0
+        self._lag = 0.0
 
     def _grow(self) -> None:
-        if self._peak < self._limit * _BINDING:
+        if self._peak < self._limit * BINDING:
             return
         self._limit += max(0.5, self._limit * self._step)
         # The first climb stays steep. Later ones are slow until they pass where a queue was seen last.
@@ -388,6 +393,7 @@ class Auto:
 
     def settle(self, sample: Sample) -> None:
         """Learn from a finished call."""
-        self._loss.settle(sample)
-        self._latency.settle(sample)
-        self.size = min(self._loss.size, self._latency.size)
+        loss, latency = self._loss, self._latency
+        loss.settle(sample)
+        latency.settle(sample)
+        self.size = loss.size if loss.size < latency.size else latency.size

@@ -39,10 +39,16 @@ class PeakEwma:
             self._at = now
             return
         kept = self._kept(now)
-        value = self._mean + (self._peak - self._mean) * kept
-        self._peak = seconds if seconds >= value else min(value, seconds + (self._peak - seconds) * kept)
-        self._mean = seconds + (self._mean - seconds) * kept
-        self._at = max(now, self._at)
+        mean, peak = self._mean, self._peak
+        value = mean + (peak - mean) * kept
+        if seconds < value:
+            sunk = seconds + (peak - seconds) * kept
+            self._peak = sunk if sunk < value else value
+        else:
+            self._peak = seconds
+        self._mean = seconds + (mean - seconds) * kept
+        if now > self._at:
+            self._at = now
 
     def value(self, now: float) -> float | None:
         """Return the average at ``now`` in seconds, None before the first sample."""
@@ -52,4 +58,4 @@ class PeakEwma:
 
     def _kept(self, now: float) -> float:
         assert self._at is not None
-        return exp(-max(now - self._at, 0.0) / self._tau)
+        return exp((self._at - now) / self._tau) if now > self._at else 1.0

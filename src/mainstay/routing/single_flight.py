@@ -17,9 +17,11 @@ from mainstay.core.answer import Answer
 from mainstay.core.call import Call
 from mainstay.core.errors import MainstayError, UpstreamInterrupted
 from mainstay.core.events import Frame
+from mainstay.core.target import Operation
 
 __all__ = ["SingleFlight", "flight_key"]
 
+_SHARED: Final = frozenset({Operation.CHAT, Operation.COMPLETION})
 _LIMIT: Final = 16 * 1024 * 1024
 #: How far an upstream is read ahead of the fastest listener.
 _AHEAD: Final = 256 * 1024
@@ -59,7 +61,7 @@ def flight_key(call: Call) -> bytes | None:
     be shed must not take one along that may not.
     """
     raw = call.ask.raw
-    if call.ask.counting or b'"temperature"' not in raw:
+    if call.ask.operation not in _SHARED or b'"temperature"' not in raw:
         return None
     try:
         fields = _read_fields(raw)

@@ -16,9 +16,9 @@ from mainstay.core.answer import Answer, Frames
 from mainstay.core.call import Call
 from mainstay.core.clock import monotonic, since_ms
 from mainstay.core.errors import MainstayError, UpstreamRateLimited
-from mainstay.core.record import Record
+from mainstay.core.record import Attempt, Record
 from mainstay.core.stage import Onward
-from mainstay.core.target import Target
+from mainstay.core.target import TALKS, Target
 from mainstay.routing.attempt import Attempts
 from mainstay.routing.fit import fitting
 from mainstay.routing.hedge import Hedge
@@ -29,7 +29,7 @@ from mainstay.routing.resort import Resort
 from mainstay.routing.signals import signal_of
 from mainstay.routing.single_flight import SingleFlight, flight_key
 from mainstay.routing.standing import Standing
-from mainstay.routing.streams import Resumed
+from mainstay.routing.streams import Resumed, Watched
 
 __all__ = ["Route"]
 
@@ -51,6 +51,7 @@ class Route:
         paced: ask upstreams for a stream also where the caller wants the answer whole.
         hedge: sends a second copy of calls whose first token is unusually late; None never.
         flights: shares one upstream call between identical calls; None never.
+        wished: models that a call may ask to be tried before all others, by name.
         draw: returns a number in [0, 1); tests pass their own.
         pause: waits so many seconds; tests pass their own.
     """
@@ -68,6 +69,7 @@ class Route:
         paced: bool = False,
         hedge: Hedge | None = None,
         flights: SingleFlight | None = None,
+        wished: Mapping[str, Target] | None = None,
         draw: Callable[[], float] = random.random,
         pause: Callable[[float], Awaitable[None]] = sleep,
     ) -> None:
@@ -82,29 +84,30 @@ class Route:
         self._attempts = Attempts(standings, held=interrupted == "hold", paced=paced)
         self._hedge = hedge
         self._flights = flights
+        self._wished = wished or {}
         self._draw = draw
         self._pause = pause
         # With one target there is nothing to order, and it says itself what it cannot do.
         self._sole = tuple(targets) if len(targets) == 1 and not self._fallback else None
 
-    async def __call__(self, call: Call, onward: Onward) -> Answer:
+    def __call__(self, call: Call, onward: Onward) -> Awaitable[Answer]:
         if self._flights is not None and (key := flight_key(call)) is not None:
-            return await self._share(self._flights, key, call, onward)
-        return await self._serve(call, onward)
+            return self._share(self._flights, key, call, onward)
+        return self._serve(call, onward)
 
     async def _serve(self, call: Call, onward: Onward) -> Answer:
-        plan = self._sole or self._order(call)
+        plan = self._sole if self._sole is not None and not call.wished_model else self._order(call)
         target = plan[0]
         if not self._standings[target.model].usable(monotonic()):
             return await self._persist(call, onward, plan, None)
         try:
-            if self._hedge is None or b'"tools"' in call.ask.raw:
+            if self._hedge is None or call.ask.operation not in TALKS or _has_tools(call):
                 answer = await self._attempts.make(call, onward, target, "first")
             else:
                 answer = await self._race(call, onward, plan, self._hedge)
         except MainstayError as error:
             return await self._persist(call, onward, plan, error)
-        if self._interrupted == "resume" or self._resort is not None:
+        if (self._interrupted == "resume" or self._resort is not None) and call.ask.operation in TALKS:
             self._look_after(call, onward, plan, answer)
         return answer
 
@@ -128,9 +131,8 @@ class Route:
         try:
             answer = await flights.join(key, start)
         except CancelledError:
-            # The shared attempt may go on for others; for this call it ends here.
             for led in own:
-                led.attempts = [replace(attempt, outcome=attempt.outcome or "caller_gone") for attempt in led.attempts]
+                led.attempts = _left(led.attempts, call)
             raise
         finally:
             for led in own:
@@ -138,7 +140,21 @@ class Route:
                 record.target, record.provider, record.vendor = led.target, led.provider, led.vendor
             if not own:
                 record.queued_ms += since_ms(began)
+        if answer.frames is not None:
+            answer.frames = self._follow(call, answer.frames, leads=bool(own))
         return answer
+
+    def _follow(self, call: Call, frames: Frames, *, leads: bool) -> Frames:
+        """See to it that a listener's waiting for shared frames is taken for what it is."""
+        record, began = call.record, monotonic()
+
+        def ended(error: MainstayError | None, left: bool) -> None:
+            if not leads:
+                record.queued_ms += since_ms(began)
+            elif left:
+                record.attempts = _left(record.attempts, call)
+
+        return Watched(frames, ended)
 
     def _order(self, call: Call) -> Sequence[Target]:
         """Return the targets for this call, best first: those that may be asked now before those that may not.
@@ -146,8 +162,11 @@ class Route:
         Raises:
             CallerError: no target can do what is asked; the reason is the first target's.
         """
-        chosen = self._chooser.order(call, self._targets)
-        ordered, unfit = fitting(call, (*chosen, *self._fallback))
+        plan = (*self._chooser.order(call, self._targets), *self._fallback)
+        wish = self._wished.get(call.wished_model)
+        if wish is not None:
+            plan = (wish, *(target for target in plan if target.model != wish.model))
+        ordered, unfit = fitting(call, plan)
         if not ordered:
             raise unfit[0].error()
         now = monotonic()
@@ -166,10 +185,12 @@ class Route:
                 step = self._next(call, progress, plan[0], failure)
             answer = await self._pursue(call, onward, progress, step)
         except MainstayError as error:
-            if self._resort is None or not error.retryable:
+            if self._resort is None or not error.retryable or call.ask.operation not in TALKS:
+                # What is no text has no last words, and another model's vectors would lie in another space.
                 raise
             return await self._resort.answer(call, error, partial(self._attempts.make, call, onward))
-        self._look_after(call, onward, plan, answer, progress)
+        if call.ask.operation in TALKS:
+            self._look_after(call, onward, plan, answer, progress)
         return answer
 
     async def _pursue(self, call: Call, onward: Onward, progress: Progress, step: Step | None) -> Answer:
@@ -280,3 +301,18 @@ class Route:
             return found.frames
 
         return Resumed(frames, again)
+
+
+def _has_tools(call: Call) -> bool:
+    """Whether the request offers tools; one that was changed on its way has no bytes that say so."""
+    return b'"tools"' in call.ask.raw if call.ask.raw else bool(call.ask.prompt.tools)
+
+
+def _left(attempts: Sequence[Attempt], call: Call) -> list[Attempt]:
+    """Return ``attempts`` as they end for a call that leaves them now; for others they may go on."""
+    return [
+        attempt
+        if attempt.outcome
+        else replace(attempt, outcome="caller_gone", total_ms=max(0.0, since_ms(call.started) - attempt.offset_ms))
+        for attempt in attempts
+    ]

@@ -93,21 +93,33 @@ class Standing:
         """Seconds until the first token, as a peak-sensitive moving average; None when nothing was measured yet."""
         return self._first.value(monotonic())
 
+    @property
+    def asked(self) -> float:
+        """Monotonic second at which it was last asked something; 0 when it never was."""
+        return self._budget_at
+
     def usable(self, now: float) -> bool:
         """Whether a call may go to the target now."""
         return now >= self.breaker.until and now >= self.clock and now >= self.credential.until
 
+    def state(self, now: float) -> str:
+        """Return how the target is: ``up``, ``refused`` (the credential), ``failing`` or ``limited`` (the rate)."""
+        if now < self.credential.until:
+            return "refused"
+        if self.breaker.until:
+            return "failing"
+        return "limited" if now < self.clock else "up"
+
     def describe(self, now: float) -> str:
         """Return how the target is, in a few words: ``up``, or what keeps calls from it."""
-        if now < self.credential.until:
+        state = self.state(now)
+        if state == "refused":
             return f"credential refused; asked again in {self.credential.until - now:.0f} s"
-        if self.breaker.state == "half-open":
-            return "failing; being probed"
-        if self.breaker.state == "open":
-            return f"failing; asked again in {max(0.0, self.breaker.until - now):.0f} s"
-        if now < self.clock:
+        if state == "limited":
             return f"limits the rate; asked again in {self.clock - now:.0f} s"
-        return "up"
+        if state == "failing" and self.breaker.state == "half-open":
+            return "failing; being probed"
+        return f"failing; asked again in {max(0.0, self.breaker.until - now):.0f} s" if state == "failing" else state
 
     def throttled(self, now: float) -> float:
         """Seconds for which the upstream itself wants no call."""

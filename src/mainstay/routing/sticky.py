@@ -18,8 +18,15 @@ from mainstay.routing.port import Chooser, Loads
 
 __all__ = ["Sticky", "conversation_key"]
 
-#: Headers that name a conversation, the first found counts. Only those that the endpoint lets through are seen here.
-_HEADERS: Final = (b"x-session-id", b"x-conversation-id", b"session-id", b"session_id", b"conversation_id")
+#: Headers that name a conversation, the first found counts. They are for us: none of them goes to an upstream.
+_HEADERS: Final = (
+    b"x-session-id",
+    b"x-conversation-id",
+    b"session-id",
+    b"session_id",
+    b"conversation_id",
+    b"x-claude-code-session-id",
+)
 #: The same in ``metadata``.
 _METADATA: Final = ("session_id", "conversation_id", "thread_id")
 #: What is read of each text: beginnings of this length tell conversations apart.
@@ -105,9 +112,8 @@ def conversation_key(call: Call) -> bytes | None:
     equal texts of two tenants give the same key, since an upstream's cache may serve both.
     """
     for name in _HEADERS:
-        for given, value in call.headers:
-            if given == name and value:
-                return _own(call, value)
+        if value := call.given.get(name):
+            return _own(call, value)
     ask = call.ask
     if not ask.raw:
         return _prompt_key(call)

@@ -37,6 +37,9 @@ _PASSED_ON = (
 )
 _PASSED_ON_FAMILIES = ("CUDA_", "GGML_", "OMP_", "VK_", "HIP_", "ROCR_")
 
+#: What only the parent acts upon.
+_PARENTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2)
+
 
 class Backoff:
     """How long a dead child waits before it starts again: tiny at first, doubling to ``longest`` seconds.
@@ -122,6 +125,8 @@ class Child:
     retire: float | None = None
     doomed: float | None = None
     was_ready: bool = False
+    #: Not the one that serves under its name: a successor that is not ready yet, or one that was replaced.
+    aside: bool = False
     generation: int = 0
     backoff: Backoff = field(default_factory=Backoff)
 
@@ -172,14 +177,14 @@ def fork(main: Callable[[Leash], int], release: Callable[[], None]) -> Start:
     """Fork a child that runs ``main`` with its end of the leash and exits with what it returns.
 
     ``release`` runs first in the child and closes what belongs to the supervisor alone. The child ignores SIGINT,
-    SIGHUP and SIGTERM: a terminal or a service manager sends them to everyone, and only the leash says when it is this
-    child's turn. A ``SetupError`` from ``main`` is reported over the leash; any other exception is printed and ends
-    the child.
+    SIGHUP, SIGTERM and SIGUSR2: a terminal or a service manager sends them to everyone, and only the leash says when
+    it is this child's turn. A ``SetupError`` from ``main`` is reported over the leash; any other exception is printed
+    and ends the child.
     """
     ours, theirs = pair()
     sys.stdout.flush()
     sys.stderr.flush()
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, set(_PARENTS))
     pid = os.fork()
     if pid:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
@@ -188,7 +193,7 @@ def fork(main: Callable[[Leash], int], release: Callable[[], None]) -> Start:
     code = 70
     try:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        for number in _PARENTS:
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, held)

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from mainstay.core.config import Duration, PositiveDuration, Section, Size
 
-__all__ = ["ServerConfig"]
+__all__ = ["GrpcConfig", "ServerConfig"]
 
 
 def _host(value: str) -> str:
@@ -41,3 +41,13 @@ class ServerConfig(Section):
 
     drain: Duration = 30.0
     """How long answers under way may take to finish once the gateway was told to stop."""
+
+
+class GrpcConfig(Section):
+    """The Open Inference Protocol over gRPC, beside HTTP: same address, keys and routes. Needs the extra ``grpc``."""
+
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """TCP port to listen on, 8081 say; absent, there is no gRPC."""
+
+    max_message: Annotated[Size, Field(ge=1024, le=1024**3)] = 32 * 1024**2
+    """Longest request that is accepted."""

@@ -84,7 +84,7 @@ async def _open(origin: Origin, tls: ssl.SSLContext | None, factory: _Factory) -
     if origin.uds:
         return await loop.create_unix_connection(factory, origin.uds, ssl=tls, server_hostname=name)
     if not origin.proxy:
-        return await _connect(loop, origin.host, origin.port, factory, tls, name)
+        return await _connect(loop, origin.address or origin.host, origin.port, factory, tls, name)
     proxy = urlsplit(origin.proxy)
     if proxy.scheme != "http" or not proxy.hostname:
         raise UpstreamUnreachable("The forward proxy's address is not of the form http://host:port; correct it.")

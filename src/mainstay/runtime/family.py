@@ -44,6 +44,31 @@ class Family:
         """Return the children of one kind."""
         return [child for child in self.members if child.kind == kind]
 
+    def shown(self) -> list[Child]:
+        """Return those that count: not a successor before it is ready, nor one that was replaced."""
+        return [child for child in self.members if child.retire is None and not child.aside]
+
+    def ready(self, begun: bool) -> bool:
+        """Return whether calls are answered as they should: all shown are up; once ``begun``, control need not be.
+
+        Workers answer without it, and a gateway that is taken out of use for that answers nobody.
+        """
+        shown = self.shown()
+        return bool(shown) and all(child.state == "up" or (begun and child.kind == "control") for child in shown)
+
+    def parts(self) -> dict[str, object]:
+        """Return what is to be told of those shown, by name: see :func:`state.read_state`."""
+        return {
+            child.name: {
+                "kind": child.kind,
+                "state": child.state,
+                "restarts": child.restarts,
+                "reason": child.reason,
+                "pid": child.running.pid if child.running is not None else None,
+            }
+            for child in self.shown()
+        }
+
     def turn(self, longest: float) -> None:
         """Wait until something happens, ``longest`` seconds at most, and look after everyone once."""
         now = time.monotonic()

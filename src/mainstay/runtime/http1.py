@@ -225,13 +225,16 @@ def _length(value: bytes) -> int:
     return int(value)
 
 
-def refusal(status: int, shown_id: str, body: bytes, *, spent: float, head_only: bool, date: bytes) -> bytes:
+def refusal(
+    status: int, shown_id: str, body: bytes, *, extra: Headers = (), spent: float, head_only: bool, date: bytes
+) -> bytes:
     """Return a whole response with a JSON ``body`` that ends its connection; ``spent`` are the seconds it took us."""
     headers = [
         (b"content-type", b"application/json"),
         (b"x-request-id", shown_id.encode()),
         *_NOTHING_SERVED,
         (b"x-mainstay-overhead-ms", b"%.3f" % (spent * 1000)),
+        *extra,
     ]
     whole = len(body)
     head, _, _ = response_head(status, headers, whole=whole, head_only=head_only, http10=False, keep=False, date=date)

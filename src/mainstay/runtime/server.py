@@ -4,7 +4,9 @@ Plain ASGI 3 (``await app(scope, receive, send)``, type ``http``; lifespan and W
 promises on top:
 
 - ``scope["extensions"]["mainstay"]`` has ``started``, the monotonic second at which the head's first byte was read,
-  and ``headers``, the request's headers as a dict (of a repeated name, the last).
+  ``headers``, the request's headers as a dict (of a repeated name, the last), ``notes``, a dict in which the app may
+  keep what it made of the head: the next request of the connection finds it there if its head is the same but for the
+  length of the body, and ``body``, the whole body, if it was there when the app began.
 - When the client disconnects before the response is complete, the app's task is cancelled at once; whoever still
   calls ``receive`` gets ``http.disconnect``. A task that has sent its whole response is never cancelled for that.
 - When the body breaks a limit or the protocol after the app began, ``receive`` raises the ``MainstayError``, so that
@@ -35,11 +37,13 @@ Limits = http1.Limits
 _BACKLOG = 2048
 #: Seconds between two looks at every connection's clocks.
 _SWEEP = 0.5
+#: Seconds that an idle connection gets for one more request in a drain; its answer tells the client to go elsewhere.
+_PATIENCE = 1.0
 #: Seconds that cancelled apps get to tidy up.
 _LAST_WORDS = 1.0
 
 
-def _unrecorded(error: MainstayError, started: float, method: str, path: str) -> None:
+def _unrecorded(error: MainstayError, started: float, method: str, path: str, shown: str) -> None:
     """Record nothing."""
 
 
@@ -52,7 +56,7 @@ class Server:
         """Prepare to serve ``app``; nothing is opened before ``start``.
 
         Args:
-            refuse: renders an error that the server answers itself as a JSON body.
+            refuse: renders an error that the server answers itself; see ``Refuse``.
             on_refused: told of each request refused before the app saw it; see ``OnRefused``.
         """
         limits = limits or Limits()
@@ -60,6 +64,8 @@ class Server:
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
+        #: While draining: from when on, and for how long, an idle connection is left open.
+        self._drained, self._patience = 0.0, 0.0
         shortest = min(limits.head_timeout, limits.body_timeout, limits.keep_alive, limits.write_timeout, limits.linger)
         self._interval = min(_SWEEP, max(shortest / 4, 0.01))
 
@@ -97,18 +103,32 @@ class Server:
         now = monotonic()
         for connection in tuple(self._connections):
             connection.check(now)
+        if self._site.draining:
+            self._retire()
 
-    async def drain(self, seconds: float) -> None:
+    def _retire(self) -> None:
+        """Close the connections that were idle for as long as a drain lets them be."""
+        since = monotonic() - self._patience
+        if since >= self._drained:
+            for connection in tuple(self._connections):
+                connection.retire(since)
+
+    async def drain(self, seconds: float, patience: float = _PATIENCE) -> None:
         """Stop accepting, let what runs finish for up to ``seconds``, then cut the rest off.
 
-        Idle connections close at once; the others are told ``connection: close`` and close after their response.
+        Every response that begins now says ``connection: close``, and its connection closes after it. An idle one is
+        closed after ``patience`` seconds (no more than ``seconds``): to close it at once would lose the request that
+        its client may be sending.
         """
         site = self._site
         site.draining = True
+        self._drained, self._patience = monotonic(), min(patience, seconds)
         for listener in self._listeners:
             listener.close()
-        for connection in tuple(self._connections):
-            connection.retire()
+        if self._patience:
+            site.loop.call_later(self._patience, self._retire)
+        else:
+            self._retire()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._settle()

@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         #: The current response is complete but the client must catch up before the next begins.
         self._stalled = False
         # Clocks, in monotonic seconds: the latest read, the latest wait for a head, and the one deadline.
-        self._now = 0.0
+        self._now = monotonic()
         self._since = 0.0
         self._deadline = inf
         self._lingers_until = 0.0
@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
         info = transport.get_extra_info
         address = Address(info("peername"), info("sockname"), info("sslcontext") is not None)
         self._reader = RequestReader(self, self._site, address)
-        self._deadline = monotonic() + self._limits.head_timeout
+        self._deadline = self._now + self._limits.head_timeout
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -237,18 +237,21 @@ class Connection(asyncio.Protocol):
             scope = exchange.scope
             method, path = scope["method"], scope["path"]
             fields, started = scope["extensions"]["mainstay"]["headers"], scope["extensions"]["mainstay"]["started"]
-        shown = self._site.on_refused(error, started, method, path)
-        self._refuse(error, shown or request_id(fields), method == "HEAD")
+        shown = request_id(fields)
+        self._site.on_refused(error, started, method, path, shown)
+        self._refuse(error, path, shown, method == "HEAD")
 
     def answer(self, error: MainstayError, exchange: Exchange) -> None:
         """Answer for an app that failed before it did; the app has had its chance to record the call."""
         exchange.done = True
-        fields = exchange.scope["extensions"]["mainstay"]["headers"]
-        self._refuse(error, request_id(fields), exchange.scope["method"] == "HEAD")
+        scope = exchange.scope
+        shown = request_id(scope["extensions"]["mainstay"]["headers"])
+        self._refuse(error, scope["path"], shown, scope["method"] == "HEAD")
 
-    def _refuse(self, error: MainstayError, shown: str, head_only: bool) -> None:
+    def _refuse(self, error: MainstayError, path: str, shown: str, head_only: bool) -> None:
         site, spent = self._site, monotonic() - self._now
-        self.write(refusal(error.status, shown, site.refuse(error), spent=spent, head_only=head_only, date=site.date))
+        status, body, extra = site.refuse(error, path, shown)
+        self.write(refusal(status, shown, body, extra=extra, spent=spent, head_only=head_only, date=site.date))
         self._linger()
 
     # Responses out: what an exchange asks of its connection.
@@ -271,9 +274,7 @@ class Connection(asyncio.Protocol):
         """Whether the connection can serve another request after ``exchange``."""
         if self._site.draining or (self._deaf and self._broken is None):
             return False
-        if exchange.complete:
-            return True
-        return not exchange.expects_continue and 0 < exchange.body - exchange.received <= _REST
+        return exchange.complete or (not exchange.expects_continue and 0 < exchange.body - exchange.received <= _REST)
 
     def body_taken(self) -> None:
         """The app took what there was of the body."""
@@ -292,7 +293,7 @@ class Connection(asyncio.Protocol):
         """The response is complete: take up the next request, or close."""
         if exchange is not self._current:
             return
-        if not exchange.keep or self._site.draining:
+        if not exchange.keep:
             self._close()
         elif exchange is self._reader.incoming:
             self._pace()
@@ -345,9 +346,9 @@ class Connection(asyncio.Protocol):
         elif self._lingers_until:
             self._deadline = min(self._lingers_until, monotonic() + _LINGER_SILENCE)
 
-    def retire(self) -> None:
-        """Close now if idle; the server no longer accepts requests."""
-        if self._current is None and not self._reader.in_head and not self._deaf:
+    def retire(self, since: float) -> None:
+        """Close if idle from monotonic second ``since`` on; the server no longer accepts requests."""
+        if not (self._deaf or self._current or self._reader.in_head) and max(self._now, self._since) <= since:
             self._close()
 
     def abort(self, why: str) -> None:
@@ -377,8 +378,6 @@ class Connection(asyncio.Protocol):
         if self._progress.stopped_for(unsent, now) >= self._limits.write_timeout:
             self.abort("the client stopped reading")
             return
-        if self._site.draining:
-            self.retire()
         if now >= self._deadline:
             self._expired()
             return

@@ -18,11 +18,12 @@ App = Callable[
     [dict[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
 ]
 
-#: Renders the JSON body of an error that the server answers itself.
-Refuse = Callable[[MainstayError], bytes]
+#: Renders an error that the server answers itself: error, path ("" when it was not read) and request id → the status,
+#: a JSON body, and headers beside those that every answer has.
+Refuse = Callable[[MainstayError, str, str], tuple[int, bytes, Sequence[tuple[bytes, bytes]]]]
 #: Told of each request refused before the app saw it: error, monotonic second of its first byte, method and path (""
-#: when they were not read). May return the request id to show; else the caller's own or a new one is shown.
-OnRefused = Callable[[MainstayError, float, str, str], str | None]
+#: when they were not read), and the request id that is shown, the caller's own or a new one.
+OnRefused = Callable[[MainstayError, float, str, str, str], None]
 
 #: Heads and bodies up to this size leave as one piece; a larger body is not copied to join its head.
 _JOIN = 64 * 1024
@@ -147,6 +148,13 @@ class Exchange:
             self._news.set()
         if self.task is not None and not self.done:
             self.task.cancel(why)
+
+    def hand_over(self) -> None:
+        """The body is complete before the app begins: let the app find it beside the scope, without asking for it."""
+        parts = self.parts
+        if len(parts) > 1:
+            self.parts = parts = [b"".join(parts)]
+        self.scope["extensions"]["mainstay"]["body"] = parts[0] if parts else b""
 
     # The app's side.
 
@@ -336,6 +344,8 @@ class Runner:
             try:
                 # One whose client left before its turn is not begun.
                 if not exchange.gone:
+                    if exchange.complete:
+                        exchange.hand_over()
                     await site.app(exchange.scope, exchange.receive, exchange.send)
                 if not exchange.done and not exchange.gone:
                     raise RuntimeError("the app returned before it completed its response")

@@ -52,7 +52,7 @@ class _Known:
     ``before`` ends where the digits of the content length begin, ``after`` begins behind them and ends with the head.
     """
 
-    __slots__ = ("after", "before", "fields", "headers", "place", "scope")
+    __slots__ = ("after", "before", "fields", "headers", "notes", "place", "scope")
 
     def __init__(self, before: bytes, after: bytes, scope: dict[str, Any]) -> None:
         self.before = before
@@ -60,7 +60,9 @@ class _Known:
         # The app may change what it is given.
         self.scope = scope.copy()
         self.headers: list[tuple[bytes, bytes]] = scope["headers"].copy()
-        self.fields: dict[bytes, bytes] = scope["extensions"]["mainstay"]["headers"].copy()
+        about = scope["extensions"]["mainstay"]
+        self.fields: dict[bytes, bytes] = about["headers"].copy()
+        self.notes: dict[str, Any] = about["notes"]
         self.place = [name for name, _ in self.headers].index(b"content-length")
 
 
@@ -133,7 +135,7 @@ class RequestReader:
         fields[b"content-length"] = digits
         scope = known.scope.copy()
         scope["headers"] = headers
-        scope["extensions"] = {"mainstay": {"started": self._now, "headers": fields}}
+        scope["extensions"] = {"mainstay": {"started": self._now, "headers": fields, "notes": known.notes}}
         taker = self._taker
         exchange = Exchange(taker, self._site, scope, length, False, True)
         if length:
@@ -319,7 +321,7 @@ class RequestReader:
             "headers": headers,
             "client": address.client,
             "server": address.server,
-            "extensions": {"mainstay": {"started": self.began, "headers": fields}},
+            "extensions": {"mainstay": {"started": self.began, "headers": fields, "notes": {}}},
         }
         exchange = Exchange(self._taker, self._site, scope, body, http10, parser.should_keep_alive())
         if body:

@@ -14,7 +14,16 @@ from typing import Any
 
 from mainstay.core.errors import StartError
 
-__all__ = ["Lock", "is_running", "make_private", "read_state", "write_private", "write_state"]
+__all__ = [
+    "Lock",
+    "has_begun",
+    "is_running",
+    "make_private",
+    "read_state",
+    "running_pid",
+    "write_private",
+    "write_state",
+]
 
 _STATE = "state.json"
 _LOCK = "mainstay.pid"
@@ -59,8 +68,12 @@ def write_state(run: Path, state: Mapping[str, object]) -> None:
 def read_state(run: Path) -> dict[str, Any] | None:
     """Return what the supervisor last published, or None when none has run or what is there cannot be read.
 
-    Shape: ``{"pid", "url", "ready", "generation", "config_error", "parts": {name: {"kind", "state", "restarts",
-    "reason", "pid"}}}``; ``state`` is ``starting``, ``up``, ``failing``, ``draining`` or ``stopped``.
+    Shape: ``{"pid", "url", "ready", "begun", "generation", "config_error", "parts": {name: {"kind", "state",
+    "restarts", "reason", "pid"}}, "restart": {"number", "state", "reason", "replaced": {name: [old pid or 0, new
+    pid]}, "listen_differs"}}``. ``ready``: calls are answered as they should be; ``begun``: every part was up once. A
+    part's ``state`` is ``starting``, ``up``, ``failing``, ``draining`` or ``stopped``; that of the latest rolling
+    restart ``replacing``, ``draining``, ``done`` or ``failed``, and ``""`` when there was none. ``listen_differs``: an
+    edit asks for an address or a number of workers that only a stop and a start give.
     """
     try:
         state = json.loads((run / _STATE).read_bytes())
@@ -82,6 +95,26 @@ def is_running(run: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def running_pid(run: Path) -> int | None:
+    """Return the process id of the supervisor that runs on ``run`` and takes signals, or None.
+
+    A supervisor that has only just begun does not take signals yet: one that it takes before would end it.
+    """
+    if not is_running(run):
+        return None
+    try:
+        pid = int((run / _LOCK).read_text())
+    except (OSError, ValueError):
+        return None
+    # What another one left there says nothing of this one.
+    return pid if (read_state(run) or {}).get("pid") == pid else None
+
+
+def has_begun(run: Path) -> bool:
+    """Return whether a server runs on ``run`` that had every part up before: what it needs was there then."""
+    return running_pid(run) is not None and bool((read_state(run) or {}).get("begun"))
 
 
 class Lock:

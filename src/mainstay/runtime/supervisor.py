@@ -22,6 +22,7 @@ from mainstay.core.errors import ConfigError, SetupError, StartError
 from mainstay.runtime.children import Child, Kind, Program, Start, execute, fork
 from mainstay.runtime.family import Family
 from mainstay.runtime.leash import Leash, Message
+from mainstay.runtime.rolling import Rolling
 from mainstay.runtime.sockets import listen, local_url
 from mainstay.runtime.state import Lock, make_private, write_state
 
@@ -91,7 +92,8 @@ class Service:
 def supervise(service: Service, ready: Callable[[Ready], None] | None = None) -> int:
     """Run ``service`` until a signal stops it; return the exit code.
 
-    SIGTERM or SIGINT: stop in order, a second one at once. SIGHUP: read the configuration now.
+    SIGTERM or SIGINT: stop in order, a second one at once. SIGHUP: read the configuration now. SIGUSR2: do so and
+    replace workers and control one by one.
 
     Raises:
         StartError: the port is busy, ``home`` cannot be written, another server runs there, or a part cannot start.
@@ -132,6 +134,7 @@ class _Supervisor:
         self._config_error = ""
         self._wake, self._woken = socket.socketpair()
         self._family = Family(self._woken, self._heard, self._signalled)
+        self._rolling = Rolling(self._family, self._end)
         self._began = time.monotonic()
         self._polled = self._began
         #: None while serving, then which kind of child is being stopped.
@@ -179,9 +182,11 @@ class _Supervisor:
             self._shift(self._coming, now)
         for child in self._family.of("engine"):
             if child.retire is not None and now >= child.retire:
-                self._family.end(child, _ENGINE_LIMIT, _GRACE)
+                self._end(child, aside=True)
         if not self._announced:
             self._announce(now)
+        elif self._coming is None:
+            self._rolling.advance(self._config_error)
 
     def _announce(self, now: float) -> None:
         for child in self._family.members:
@@ -189,9 +194,7 @@ class _Supervisor:
                 self._give_up(StartError(f"{child.name} cannot start: {child.reason}; see the log above."))
                 return
         # An engine in a crash loop does not keep the rest from serving; health and the log name it.
-        if all(
-            child.state == "up" or (child.kind, child.state) == ("engine", "failing") for child in self._family.members
-        ):
+        if all(c.state == "up" or (c.kind, c.state) == ("engine", "failing") for c in self._family.members):
             self._announced = True
             # First in the state, that whoever is told finds it so.
             self._publish()
@@ -207,7 +210,7 @@ class _Supervisor:
     def _take_signals(self) -> Callable[[], None]:
         self._wake.setblocking(False)
         self._woken.setblocking(False)
-        taken = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+        taken = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD)
         previous = {number: signal.signal(number, lambda *_: None) for number in taken}
         wakeup = signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
 
@@ -226,14 +229,17 @@ class _Supervisor:
                     self._stop()
                 elif number == signal.SIGINT:
                     self._family.kill_all()
-            elif number == signal.SIGHUP and self._stage is None:
+            elif number in (signal.SIGHUP, signal.SIGUSR2) and self._stage is None:
                 self._reload()
+                if number == signal.SIGUSR2:
+                    # A watch waits for a second look before it believes in an edit; what is started now shall have it.
+                    self._reload()
+                    self._rolling.ask()
 
     # Starting.
 
     def _add_engine(self, program: Program) -> None:
-        child = Child(program.name, "engine", partial(execute, program), program.start_within, program.silence)
-        child.program = program
+        child = Child(program.name, "engine", partial(execute, program), program.start_within, program.silence, program)
         self._family.members.append(child)
 
     def _fork_worker(self, slot: int) -> Start:
@@ -302,7 +308,8 @@ class _Supervisor:
         _log.error("config_refused", hint="the last good configuration stays in force", problems=why.splitlines())
 
     def _accept(self, plan: Plan) -> None:
-        if plan.listen != self._plan.listen:
+        self._rolling.listen_differs = plan.listen != self._plan.listen
+        if self._rolling.listen_differs:
             _log.warning("restart_needed", reason="server.host, server.port or server.workers changed")
             plan = replace(plan, listen=self._plan.listen)
         self._drop_engines(self._plan.programs + plan.programs)
@@ -346,12 +353,13 @@ class _Supervisor:
         """End the engines that no plan wants and that never served: those of an edit that was replaced or refused."""
         for child in self._family.of("engine"):
             if child.program not in keep and child.retire is None and not child.stopping:
-                self._family.end(child, _ENGINE_LIMIT, _GRACE)
+                self._end(child, aside=True)
 
     # Stopping: workers finish their streams, control loads the last records, engines go last.
 
     def _stop(self) -> None:
         self._stage = _STAGES[0]
+        self._rolling.abandon()
         # Once the workers close theirs too, a new connection is refused at once instead of waiting for nobody.
         for sock in self._sockets:
             sock.close()
@@ -366,30 +374,25 @@ class _Supervisor:
 
     def _end_stage(self) -> None:
         assert self._stage is not None
-        limit = {"worker": self._plan.drain, "control": _CONTROL_LIMIT, "engine": _ENGINE_LIMIT}[self._stage]
         for child in self._family.of(self._stage):
             if not child.stopping:
-                self._family.end(child, limit, _GRACE)
+                self._end(child)
+
+    def _end(self, child: Child, *, aside: bool = False) -> None:
+        child.aside = child.aside or aside
+        limit = {"worker": self._plan.drain, "control": _CONTROL_LIMIT, "engine": _ENGINE_LIMIT}[child.kind]
+        self._family.end(child, limit, _GRACE)
 
     def _publish(self) -> None:
-        shown = [child for child in self._family.members if child.retire is None]
-        parts = {
-            child.name: {
-                "kind": child.kind,
-                "state": child.state,
-                "restarts": child.restarts,
-                "reason": child.reason,
-                "pid": child.running.pid if child.running is not None else None,
-            }
-            for child in shown
-        }
         state: dict[str, object] = {
             "pid": os.getpid(),
             "url": self._url,
-            "ready": self._stage is None and all(child.state == "up" for child in shown) and bool(shown),
+            "ready": self._stage is None and self._family.ready(self._announced),
+            "begun": self._announced,
             "generation": self._family.generation,
             "config_error": self._config_error,
-            "parts": parts,
+            "parts": self._family.parts(),
+            "restart": self._rolling.describe(),
         }
         if state != self._published:
             self._published = state

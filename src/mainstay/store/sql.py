@@ -13,11 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.dml import Insert
 
 from mainstay.core.errors import StartError
@@ -36,23 +38,27 @@ __all__ = [
 ]
 
 #: The newest revision in ``migrations/versions``; kept here so that a database at head never loads Alembic.
-HEAD = "0002"
+HEAD = "0004"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITING = "mainstay_writing"
 #: "mainstay" as a number: the advisory lock of PostgreSQL that admits one writer.
 _LOCK = 0x6D61696E73746179
 _BUSY_S = 5.0
+#: Failures of SQLite that stay with a connection when what caused them is over.
+_LASTING = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM")
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, create: bool = True) -> Engine:
     """Open the database at ``url`` and see that it answers; its tables may still be missing (see
     :func:`migrate`).
 
-    ``url`` is as ``store.url`` after loading: an SQLite path is absolute, its directory is made when missing.
+    ``url`` is as ``store.url`` after loading: an SQLite path is absolute. Its file and directory are made when
+    missing, if ``create``. An engine never makes the file again: when it is moved away, whatever is asked fails until
+    it is back; and a file that was put in its place, or whose permissions changed, is opened anew.
 
     Raises:
-        StartError: no such driver, no permission, not a database, locked, or no server there.
+        StartError: no such driver, no permission, not a database, locked, not there, or no server there.
     """
     try:
         where = make_url(url)
@@ -60,7 +66,9 @@ def open_engine(url: str) -> Engine:
         raise StartError("store.url is not a database URL: write 'sqlite:///var/mainstay.db'.") from None
     options: dict[str, Any]
     if where.get_backend_name() == "sqlite":
-        where, options = _sqlite(where), {"connect_args": {"timeout": _BUSY_S}}
+        where = _sqlite(where, create)
+        file = _File(str(where.database))
+        options = {"creator": file.open}
     else:
         where, options = _postgresql(where), {"pool_pre_ping": True}
     try:
@@ -75,7 +83,7 @@ def open_engine(url: str) -> Engine:
             f"store.url names a database we do not know ('{where.drivername}'): use sqlite or postgresql."
         ) from None
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _connected)
+        file.watch(engine)
         event.listen(engine, "begin", _begin)
     try:
         with reading(engine) as connection:
@@ -185,15 +193,18 @@ def _upgrade(connection: Connection, current: str | None) -> None:
     context.stamp(script, HEAD)
 
 
-def _sqlite(where: URL) -> URL:
+def _sqlite(where: URL, create: bool) -> URL:
     if where.database in (None, "", ":memory:"):
         raise StartError("store.url must name a file, for example 'sqlite:///var/mainstay.db'.")
     path = Path(str(where.database))
+    if not create and not path.exists():
+        raise _gone(path)
     private_dir(path.parent)
     # SQLite would make it readable to all; its companions (-wal, -shm) take after it. Only a file that is
     # new: to close one that this process has open already would drop SQLite's locks on it.
     with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if create:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     return where.set(drivername="sqlite+pysqlite")
 
 
@@ -205,16 +216,70 @@ def _is_sqlite(engine: Engine) -> bool:
     return engine.dialect.name == "sqlite"
 
 
-def _connected(connection: sqlite3.Connection, _: object) -> None:
-    # The driver's own BEGIN comes late and never IMMEDIATE: we send ours in _begin.
-    connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
+class _File:
+    """The file of one engine, and whether what was opened of it is still what lies there.
+
+    A connection that found it read-only, gone or failing remains so, and SQLite shares that between the connections of
+    one process: after such a failure all are closed, and the next sees the file as it is then.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        #: Connections of an earlier age are closed when nobody uses them.
+        self._age = 0
+
+    def watch(self, engine: Engine) -> None:
+        """Look after the connections of ``engine``."""
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "checkout", self._taken)
+        event.listen(engine, "checkin", self._returned)
+        event.listen(engine, "handle_error", self._failed)
+
+    def open(self) -> sqlite3.Connection:
+        """Return a connection; a file that is missing is not made."""
+        return sqlite3.connect(f"file:{quote(self._path)}?mode=rw", _BUSY_S, uri=True, check_same_thread=False)
+
+    def _connected(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["seen"] = self._seen()
+        # The driver's own BEGIN comes late and never IMMEDIATE: we send ours in _begin.
+        connection.isolation_level = None
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    def _taken(self, _: object, record: ConnectionPoolEntry, __: object) -> None:
+        # What is written to a file that was moved away is lost with it; the journal keeps it until one is back.
+        if record.info.get("seen") != self._seen():
+            raise DisconnectionError
+
+    def _returned(self, _: object, record: ConnectionPoolEntry) -> None:
+        if record.info.get("seen") != self._seen():
+            record.invalidate()
+
+    def _failed(self, context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlite_errorname", "").startswith(_LASTING):
+            self._age += 1
+            context.is_disconnect = True
+            # SQLite keeps a closed connection open as long as a statement of it is, and the error holds on to this one.
+            if (cursor := getattr(context.execution_context, "cursor", None)) is not None:
+                cursor.close()
+            if context.engine is not None:
+                context.engine.dispose()
+
+    def _seen(self) -> tuple[int, ...]:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return (self._age,)
+        return (self._age, found.st_dev, found.st_ino, found.st_mode)
 
 
 def _begin(connection: Connection) -> None:
     immediate = connection.get_execution_options().get(_WRITING)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _gone(path: Path) -> StartError:
+    return StartError(f"The database '{path}' is not there: put it there; until then the gateway answers without it.")
 
 
 def explained(error: DBAPIError, where: URL) -> StartError:
@@ -230,6 +295,8 @@ def explained(error: DBAPIError, where: URL) -> StartError:
         return StartError(f"The database '{name}' is locked by another program: close that program and try again.")
     if kind == "SQLITE_NOTADB" or kind.startswith("SQLITE_CORRUPT"):
         return StartError(f"'{name}' is not a sound SQLite database: restore it from a backup or move it away.")
+    if kind == "SQLITE_CANTOPEN" and not os.path.exists(name):
+        return _gone(Path(name))
     if kind.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
         return StartError(
             f"No permission to open or write the database '{name}': "

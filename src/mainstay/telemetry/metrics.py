@@ -3,13 +3,18 @@
 Each worker owns one slab: a memory-mapped file of doubles, and beside it a list of which series lives where. Adding is
 one indexed addition with no lock and no system call; a scrape reads every slab under the directory and adds them up.
 A worker that is killed leaves its slab behind and its successor in the same slot goes on counting, so totals never
-fall. Names and buckets follow the OpenTelemetry conventions (v1.41.1) in their Prometheus spelling.
+fall. While a slot is handed over two are in it, each with a slab of its own. Whoever lives holds a lock on its slab,
+so that gauges of the dead are not told. Names and buckets follow the OpenTelemetry conventions (v1.41.1) in their
+Prometheus spelling.
 """
 
+import fcntl
+import itertools
 import mmap
 import os
 from bisect import bisect_left
 from collections.abc import Iterator
+from operator import add
 from pathlib import Path
 
 import msgspec
@@ -98,6 +103,13 @@ FAMILIES: dict[str, Family] = {
         ),
         Family("mainstay_records_total", "counter", "Records written to the journal.", ("outcome",)),
         Family("mainstay_records_dropped_total", "counter", "Records that could not be written; must stay 0."),
+        Family(
+            "mainstay_model_changes_total",
+            "counter",
+            "Times a provider named another version or `system_fingerprint` than for the call before.",
+            ("model",),
+        ),
+        Family("mainstay_responses_unkept_total", "counter", "Responses that were answered and could not be kept."),
         Family("mainstay_records_loaded_total", "counter", "Records loaded from the journals into the database."),
         Family("mainstay_records_rejected_total", "counter", "Journal lines that could not be read."),
         Family("mainstay_journal_lag_bytes", "gauge", "Bytes of journal not yet in the database."),
@@ -109,9 +121,21 @@ FAMILIES: dict[str, Family] = {
         ),
         Family("mainstay_breaker_opens_total", "counter", "Times a circuit breaker has opened.", ("worker", "model")),
         Family(
+            "mainstay_probes_total",
+            "counter",
+            "Probes: tiny calls made to see whether an upstream is well, by outcome (ok or an error code).",
+            ("model", "outcome"),
+        ),
+        Family(
             "mainstay_upstream_throttled_seconds",
             "gauge",
             "Seconds for which the upstream itself wants no call (its retry-after).",
+            ("worker", "model"),
+        ),
+        Family(
+            "mainstay_credential_refused_seconds",
+            "gauge",
+            "Seconds for which a model is left alone because its vendor refused the key.",
             ("worker", "model"),
         ),
         Family("mainstay_upstream_in_flight", "gauge", "Upstream calls under way.", ("worker", "model")),
@@ -169,13 +193,14 @@ class Slab:
 
     Args:
         directory: where all slabs of this Mainstay lie.
-        slot: the worker's place (``0``, ``1``, ``control``); a successor in the same slot goes on counting.
+        slot: the worker's place (``0``, ``1``, ``control``); a successor in the same slot goes on counting, beside
+            its predecessor while that one lives.
     """
 
     def __init__(self, directory: Path, slot: str) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._keys = os.open(directory / f"{slot}.keys", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        handle = os.open(directory / f"{slot}.slab", os.O_RDWR | os.O_CREAT, 0o600)
+        self._keys, keys = _claim(directory, slot)
+        handle = os.open(keys.with_suffix(".slab"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             os.ftruncate(handle, _CELLS * 8)
             self._map = mmap.mmap(handle, _CELLS * 8)
@@ -185,7 +210,7 @@ class Slab:
         self._series: dict[tuple[str, tuple[str, ...]], Counter | Histogram] = {}
         self._count: dict[str, int] = {}
         self._next = 0
-        for name, labels, index in _read_keys(directory / f"{slot}.keys"):
+        for name, labels, index in _read_keys(keys):
             self._adopt(FAMILIES[name], labels, index)
             if FAMILIES[name].kind == "gauge":
                 self._cells[index] = 0.0
@@ -241,19 +266,53 @@ class Slab:
         return series
 
 
+def _claim(directory: Path, slot: str) -> tuple[int, Path]:
+    """Lock the first slab of ``slot`` that no living process has; return its list of series, open, and the path."""
+    for number in itertools.count():
+        path = directory / (f"{slot}-{number}.keys" if number else f"{slot}.keys")
+        keys = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(keys, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(keys)
+            continue
+        return keys, path
+    raise AssertionError
+
+
+def _lives(keys: Path) -> bool:
+    """Whether a process has this slab. The kernel lets go of its lock however it ends."""
+    with open(keys, "rb") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def exposition(directory: Path) -> bytes:
-    """Return every slab under ``directory``, added up, in Prometheus' text format (version 0.0.4)."""
+    """Return every slab under ``directory``, added up, in Prometheus' text format (version 0.0.4).
+
+    Gauges are those of living processes; of two in one slot the larger, since the older one only finishes its calls.
+    """
     totals: dict[str, dict[tuple[str, ...], list[float]]] = {name: {} for name in FAMILIES}
     for keys in sorted(directory.glob("*.keys")):
+        # A worker that begins has its list before it has its slab.
+        if not (listed := list(_read_keys(keys))):
+            continue
         with open(keys.with_suffix(".slab"), "rb") as handle:
             mapped = mmap.mmap(handle.fileno(), 0, prot=mmap.PROT_READ)
         cells: memoryview[float] = memoryview(mapped).cast("d")
-        for name, labels, index in _read_keys(keys):
+        lives = _lives(keys)
+        for name, labels, index in listed:
             family = FAMILIES[name]
+            if family.kind == "gauge" and not lives:
+                continue
             width = len(family.buckets) + 2 if family.buckets else 1
             values = [float(value) for value in cells[index : index + width]]
             known = totals[name].get(labels)
-            totals[name][labels] = values if known is None else [a + b for a, b in zip(known, values, strict=True)]
+            join = max if family.kind == "gauge" and "worker" in family.labels else add
+            totals[name][labels] = values if known is None else [*map(join, known, values)]
         cells.release()
         mapped.close()
     lines: list[str] = []

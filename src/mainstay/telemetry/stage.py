@@ -23,6 +23,7 @@ from mainstay.core.events import (
     Finished,
     Frame,
     Metered,
+    Piece,
     Started,
     TextDelta,
     ThinkingDelta,
@@ -32,6 +33,7 @@ from mainstay.core.events import (
 from mainstay.core.ports import JournalPort
 from mainstay.core.record import Attempt, Record
 from mainstay.core.stage import Onward
+from mainstay.core.target import TALKS, Operation
 from mainstay.core.usage import Usage
 from mainstay.telemetry.metrics import Counter, Slab
 
@@ -41,7 +43,9 @@ _log = structlog.get_logger("mainstay.calls")
 _NO_ATTEMPT: Final = Attempt()
 #: Kinds of calls remembered before beginning anew; upstreams may make up model names.
 _MAX_SERIES: Final = 10_000
-_CONTENT: Final = frozenset({TextDelta, ThinkingDelta, ToolStarted, ToolDelta})
+_CONTENT: Final = frozenset({TextDelta, ThinkingDelta, ToolStarted, ToolDelta, Piece})
+#: Operations whose answers are text, which can be estimated.
+_SPOKEN: Final = frozenset({Operation.CHAT, Operation.COMPLETION})
 _TEXT: Final = frozenset({TextDelta, ThinkingDelta})
 
 
@@ -86,7 +90,10 @@ class Observer:
         self._dropped = slab.counter("mainstay_records_dropped_total")
         self._series: dict[tuple[object, ...], _Series] = {}
         self._attempts: dict[tuple[str, ...], Counter] = {}
+        #: By model: who served last, by the provider's own account.
+        self._served: dict[str, tuple[str, str]] = {}
         self.in_flight = slab.counter("mainstay_requests_in_flight")
+        self.unkept = slab.counter("mainstay_responses_unkept_total")
 
     def settle(self, record: Record, started: float, error: MainstayError | None = None) -> None:
         """Close ``record``: set its outcome and times, write it to the journal, count it. Later calls do nothing.
@@ -111,7 +118,8 @@ class Observer:
         waited = record.waited_ms + record.queued_ms
         for attempt in record.attempts:
             waited += attempt.total_ms
-        record.overhead_ms = max(0.0, int((record.total_ms - waited) * 1e3) / 1e3)
+        overhead = int((record.total_ms - waited) * 1e3) / 1e3
+        record.overhead_ms = overhead if overhead > 0.0 else 0.0
         if not self._journal.append(self._encode(record)):
             self._dropped.add()
             _log.error("record_dropped", advice="check the disk that holds var/journal", request_id=record.request_id)
@@ -157,6 +165,8 @@ class Observer:
         series.overhead.observe(record.overhead_ms / 1000)
         if not attempts:
             return
+        if record.served:
+            self._compare(record)
         for attempt in attempts:
             labels = (attempt.provider, attempt.target, attempt.cause, attempt.outcome)
             counter = self._attempts.get(labels)
@@ -171,6 +181,16 @@ class Observer:
             series.first.observe(last.first_ms / 1000)
             if last.events > 1:
                 series.gap.observe((last.total_ms - last.first_ms) / 1000 / (last.events - 1))
+
+    def _compare(self, record: Record) -> None:
+        """Count when a provider says that something else serves a model than did the call before."""
+        now = (record.served, record.fingerprint)
+        before = self._served.get(record.target)
+        if before != now:
+            self._served[record.target] = now
+            if before is not None:
+                self._slab.counter("mainstay_model_changes_total", record.target).add()
+                _log.info("model_changed", model=record.target, before=before, now=now, request_id=record.request_id)
 
     def _log(self, record: Record) -> None:
         _log.info(
@@ -247,6 +267,7 @@ class _Watched:
 
     def _start(self, event: Started) -> None:
         self._record.served = self._record.served or event.model
+        self._record.fingerprint = self._record.fingerprint or event.fingerprint
         if self._record.attempts:
             attempt = self._record.attempts[-1]
             attempt.upstream_model = attempt.upstream_model or event.model
@@ -259,7 +280,9 @@ class _Watched:
 
 
 def _estimated(call: Call, size: int) -> Usage:
-    return Usage(prompt_tokens(call.ask.prompt), text_tokens(size), estimated=True)
+    # What is no text has no prompt to measure.
+    asked = prompt_tokens(call.ask.prompt) if call.ask.operation in TALKS else 0
+    return Usage(asked, text_tokens(size), estimated=True)
 
 
 def _size_of(events: Sequence[Event]) -> int:
@@ -278,12 +301,13 @@ class Observe:
         record.vendor = target.vendor
         whole = answer.whole
         if whole is not None:
-            if whole.usage is None and record.operation == "chat":
+            if whole.usage is None and record.operation in _SPOKEN:
                 usage = _estimated(call, _size_of(whole.events))
                 # The upstream's own bytes stay as they came, and only the record has the estimate.
                 whole = answer.whole = replace(whole, usage=usage, _events=(*whole.events, Metered(usage)))
             record.usage = whole.usage
             record.served = whole.model
+            record.fingerprint = whole.fingerprint
             if whole.finish:
                 record.finish = whole.finish[0]
             record.first_ms = since_ms(call.started)

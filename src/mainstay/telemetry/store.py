@@ -106,6 +106,7 @@ _records = Table(
     Column("worker", Integer, nullable=False),
     Column("request_bytes", BigInteger, nullable=False),
     Column("response_bytes", BigInteger, nullable=False),
+    *(Column(name, Text, nullable=False, server_default="") for name in ("prompt", "language", "steps", "fingerprint")),
     # Two columns are enough to page by (at, id): calls of the same millisecond are sorted as they are read.
     Index("records_at", "at"),
     Index("records_request_id", "request_id"),

@@ -8,7 +8,7 @@ import pytest
 
 from mainstay.core.call import Ask
 from mainstay.core.events import Dialect
-from mainstay.core.target import Feature
+from mainstay.core.target import Feature, Operation
 from mainstay.providers.anthropic import locate, read_ask, read_count, scan
 
 IMAGE = {"type": "image", "source": {"type": "url", "url": "https://x"}}
@@ -23,12 +23,12 @@ def test_an_ask_carries_the_callers_bytes() -> None:
     found = ask(stream=True)
     assert (found.dialect, found.model, found.stream, found.include_usage) == (Dialect.ANTHROPIC, "m", True, True)
     assert json.loads(found.raw)["max_tokens"] == 5
-    assert not found.counting
+    assert found.operation is Operation.CHAT
 
 
 def test_to_count_needs_no_limit_and_gives_no_stream() -> None:
     found = read_count(b'{"model":"m","messages":[{"role":"user","content":"x"}],"stream":true}')
-    assert found.counting
+    assert found.operation is Operation.COUNT
     assert not found.stream
 
 

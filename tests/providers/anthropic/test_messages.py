@@ -139,7 +139,9 @@ def test_an_assistants_turn_is_reasoning_then_text_then_calls() -> None:
 
 
 def test_reasoning_that_anthropic_did_not_sign_is_left_out() -> None:
-    assert said(USER, turn("assistant", ThinkingPart("Hm."), "Yes"))[1][1] == {"role": "assistant", "content": "Yes"}
+    for signature in ("", "gemini:call:0:c2ln"):
+        unsigned = turn("assistant", ThinkingPart("Hm.", signature), "Yes")
+        assert said(USER, unsigned)[1][1] == {"role": "assistant", "content": "Yes"}
 
 
 def test_arguments_keep_every_byte() -> None:

@@ -22,7 +22,7 @@ from mainstay.core.prompt import (
     ToolResultPart,
 )
 from mainstay.core.target import Target
-from mainstay.providers.anthropic.requests import patch, translate
+from mainstay.providers.anthropic.requests import is_unsigned, patch, translate
 
 Judge = Callable[[bytes], dict[str, Any]]
 TARGET = Target("haiku", "claude", "anthropic", "claude-haiku-4-5", max_output=777)
@@ -312,6 +312,16 @@ def test_a_body_of_this_wire_is_changed_in_model_and_stream_alone() -> None:
     kept = Target("haiku", "claude", "anthropic", "")
     assert patch(b'{"model":"haiku"}', kept, stream=False) == b'{"model":"haiku"}'
     assert patch(b'{"model":"a","stream":true,"model":"b"}', kept, stream=False) == b'{"model":"b","stream":false}'
+
+
+@pytest.mark.parametrize("signature", [b"", b"gemini:call:0:c2ln"])
+def test_thinking_that_another_vendor_signed_is_left_out_of_a_body_of_this_wire(signature: bytes) -> None:
+    other = b'{"type":"thinking","thinking":"Hm.","signature":"%b"}' % signature
+    own = b'{"type":"thinking","thinking":"Hm.","signature":"c2ln"}'
+    sent = b'{"model":"claude-haiku-4-5","messages":[{"role":"assistant","content":[%b]}]}'
+    assert is_unsigned(sent % other)
+    assert not is_unsigned(sent % own)
+    assert patch(sent % (other + b"," + own), TARGET, stream=False) == sent % own
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b"{", b'{"a":' + b"[" * 100_000])

@@ -82,7 +82,7 @@ def test_every_part_of_a_message_becomes_an_event() -> None:
     logprobs = {"content": [{"token": "hi", "logprob": -1.0, "top_logprobs": []}], "refusal": None}
     body["choices"][0]["logprobs"] = logprobs
     events = CODEC.whole(encode(body)).events
-    assert events[:2] == (Started("chatcmpl-1", "m-1", 1700000000), ThinkingDelta("why"))
+    assert events[:2] == (Started("chatcmpl-1", "m-1", 1700000000, "fp"), ThinkingDelta("why"))
     text = events[2]
     assert isinstance(text, TextDelta)
     assert (text.text, json.loads(bytes(text.logprobs or b""))) == ("hi", logprobs)

@@ -44,9 +44,9 @@ def judge(status: int, error: Any = None, *headers: tuple[bytes, bytes], raw: by
         (499, UpstreamRefused, 499),
         (500, UpstreamFailed, 502),
         (502, UpstreamFailed, 502),
-        (503, UpstreamFailed, 502),
-        (504, UpstreamFailed, 502),
-        (529, UpstreamFailed, 502),
+        (503, UpstreamFailed, 503),
+        (504, UpstreamFailed, 504),
+        (529, UpstreamFailed, 503),
     ],
 )
 @pytest.mark.parametrize(

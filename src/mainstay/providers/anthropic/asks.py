@@ -9,7 +9,7 @@ import msgspec
 
 from mainstay.core.call import Ask
 from mainstay.core.events import Dialect
-from mainstay.core.target import Feature
+from mainstay.core.target import Feature, Operation
 from mainstay.providers.anthropic.door import Door, DoorBlock, read_door
 from mainstay.providers.anthropic.prompt_reader import read_prompt
 from mainstay.providers.anthropic.wire import UNREADABLE
@@ -34,7 +34,7 @@ def read_ask(body: bytes) -> Ask:
     """
     door = read_door(body)
     # This wire reports the usage of every stream.
-    return Ask(body, Dialect.ANTHROPIC, door.model, door.stream is True, True, read_prompt, scan)
+    return Ask(body, Dialect.ANTHROPIC, door.model, door.stream is True, True, read_prompt, scan, locate=locate)
 
 
 def read_count(body: bytes) -> Ask:
@@ -44,7 +44,9 @@ def read_count(body: bytes) -> Ask:
         InvalidRequest: it is not what the dialect allows; ``param`` names the field.
     """
     door = read_door(body, counting=True)
-    return Ask(body, Dialect.ANTHROPIC, door.model, False, True, read_prompt, scan, counting=True)
+    return Ask(
+        body, Dialect.ANTHROPIC, door.model, False, True, read_prompt, scan, operation=Operation.COUNT, locate=locate
+    )
 
 
 def scan(ask: Ask) -> frozenset[Feature]:

@@ -38,6 +38,10 @@ _MESSAGE = 4
 #: Tokens of an image at the largest size that is not scaled down, and of a few pages of a document.
 _IMAGE = 1600
 _DOCUMENT = 6000
+#: The fields of a request that count; the others are refused.
+_COUNTED = frozenset(
+    ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "output_format")
+)
 
 
 class _Count(msgspec.Struct):
@@ -56,8 +60,12 @@ class CountCodec:
         self._messages = AnthropicCodec()
 
     def request(self, ask: Ask, target: Target, *, stream: bool) -> tuple[bytes, bytes]:
-        """Return the path and the caller's own body, with the model's name changed."""
-        return _PATH, patch(ask.raw, target, stream=False)
+        """Return the path and the caller's own body with its model renamed, or the prompt made of it."""
+        if ask.raw:
+            return _PATH, patch(ask.raw, target, stream=False)
+        _, body = self._messages.request(ask, target, stream=False)
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        return _PATH, msgspec.json.encode({name: value for name, value in fields.items() if name in _COUNTED})
 
     def credentials(self, api_key: str) -> tuple[tuple[bytes, bytes], ...]:
         """Return the headers that messages want as well."""

@@ -8,7 +8,7 @@ What differs from the prompt as it came, and why:
 * Answers of tools become ``tool_result`` blocks; those that follow each other share one user turn, which the
   wire demands for parallel calls.
 * Reasoning stands first in an assistant's turn. Without its signature it is left out: the wire takes none
-  that Anthropic did not sign, and another vendor's reasoning is no part of what was said.
+  that Anthropic did not sign, and another vendor's reasoning, signed or not, is no part of what was said.
 * Empty text is left out (the wire refuses it). So is what an OpenAI answer carries beside its content and
   callers send back with it: ``annotations``, unsigned reasoning, a call's ``index`` and other vendors' notes
   on it, and every field that is null or empty.
@@ -38,6 +38,7 @@ from mainstay.core.prompt import (
     ToolResultPart,
 )
 from mainstay.providers.anthropic.wire import UNREADABLE
+from mainstay.providers.wire import is_foreign
 
 __all__ = ["conversation", "json_object"]
 
@@ -164,7 +165,7 @@ def _fields(message: Message, at: str, blocks: list[Block]) -> tuple[list[Block]
 
 def _thinking(part: ThinkingPart) -> list[Block]:
     blocks: list[Block] = []
-    if part.signature:
+    if part.signature and not is_foreign(part.signature):
         blocks.append({"type": "thinking", "thinking": part.text, "signature": part.signature})
     if part.redacted:
         blocks.append({"type": "redacted_thinking", "data": part.redacted})

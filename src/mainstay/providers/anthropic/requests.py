@@ -34,7 +34,9 @@ __all__ = ["is_unsigned", "patch", "translate"]
 
 Body = dict[str, object]
 
-_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
+#: No signature, or one of another vendor's (see ``is_foreign``).
+_UNSIGNED = re.compile(rb'"signature"\s*:\s*"(?:"|[a-z]{3,20}:)')
+_NO_SIGNATURE = re.compile(rb'"(?:"|[a-z]{3,20}:)')
 _NO_PARAMETERS = msgspec.Raw(b'{"type":"object","properties":{}}')
 _TYPE_OBJECT = msgspec.Raw(b'"object"')
 _HINTS = frozenset(("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "stream_options"))
@@ -78,7 +80,7 @@ def patch(raw: bytes, target: Target, *, stream: bool) -> bytes:
 
 
 def is_unsigned(raw: bytes) -> bool:
-    """Return whether a body may hold thinking without a signature."""
+    """Return whether a body may hold thinking without a signature of this vendor's."""
     return b'"signature"' in raw and _UNSIGNED.search(raw) is not None
 
 
@@ -98,7 +100,9 @@ def _signed(messages: msgspec.Raw) -> list[object]:
 
 def _foreign(block: msgspec.Raw) -> bool:
     fields = json_object(bytes(block)) or {}
-    return bytes(fields.get("type", b"")) == b'"thinking"' and bytes(fields.get("signature", b"")) == b'""'
+    return bytes(fields.get("type", b"")) == b'"thinking"' and bool(
+        _NO_SIGNATURE.match(bytes(fields.get("signature", b"")))
+    )
 
 
 def translate(prompt: Prompt, target: Target, *, stream: bool) -> bytes:

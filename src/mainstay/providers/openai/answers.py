@@ -16,6 +16,7 @@ from mainstay.core.events import (
     Dialect,
     Event,
     Finished,
+    FinishReason,
     Metered,
     Opaque,
     RefusalDelta,
@@ -75,10 +76,12 @@ class _Summary(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: WireUsage | None = None
     error: Any = None
+    system_fingerprint: Any = None
 
 
 _summary = msgspec.json.Decoder(_Summary)
 _answer = msgspec.json.Decoder(Chunk)
+_OPENAI = Dialect.OPENAI
 _MALFORMED = "The upstream answered with something that is not a chat completion."
 
 
@@ -117,17 +120,19 @@ def read_whole(body: bytes) -> Whole:
             if any(call.custom is NOTHING and not (call.function and call.function.name) for call in calls):
                 raise UpstreamBroken("The upstream sent a tool call without a name; try again.")
             repair = repair or word == "stop" or any(not _is_sound(call) for call in calls)
-        finish.append(_finished(word, choice.stop_reason, 0, called).reason)
+        finish.append(_reason(word, choice.stop_reason, called))
     if repair:
         body = _repair(body)
     return Whole(
         body,
-        Dialect.OPENAI,
+        _OPENAI,
         summary.id or "",
         summary.model or "",
         tuple(finish),
         read_usage(summary.usage),
         read_events,
+        None,
+        summary.system_fingerprint if isinstance(summary.system_fingerprint, str) else "",
     )
 
 
@@ -157,7 +162,8 @@ def read_events(body: bytes) -> tuple[Event, ...]:
             fields.pop("usage", None)
             body = msgspec.json.encode(fields)
             answer = _answer.decode(body)
-        events: list[Event] = [Started(answer.id or "", answer.model or "", int(answer.created or 0))]
+        mark = answer.system_fingerprint if isinstance(answer.system_fingerprint, str) else ""
+        events: list[Event] = [Started(answer.id or "", answer.model or "", int(answer.created or 0), mark)]
         ends: list[Event] = []
         choices = answer.choices or []
         for choice in choices:
@@ -346,8 +352,13 @@ def _read_message(message: Delta, choice: ChunkChoice) -> list[Event]:
 
 def _finished(word: str, stop_reason: str | int | None, choice: int, called: bool) -> Finished:
     sequence = stop_reason if isinstance(stop_reason, str) and word == "stop" and not called else None
-    reason = finish_reason("stop_sequence" if sequence is not None else word or "stop", called=called)
-    return Finished(reason, choice, word, sequence)
+    return Finished(_reason(word, stop_reason, called), choice, word, sequence)
+
+
+def _reason(word: str, stop_reason: str | int | None, called: bool) -> FinishReason:
+    if word == "stop" and not called and isinstance(stop_reason, str):
+        return FinishReason.STOP_SEQUENCE
+    return finish_reason(word or "stop", called=called)
 
 
 def _is_sound(call: ChunkCall) -> bool:

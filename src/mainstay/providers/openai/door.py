@@ -236,7 +236,7 @@ def explain(reason: str, roles: str, at: str = "") -> InvalidRequest:
     """Return what msgspec's ``reason`` for refusing a value means to a caller; ``at`` is the path of that value."""
     match = _AT.fullmatch(reason)
     what, path = (match["what"], match["path"] or "") if match else (reason, "")
-    path = f"{at}.{path}" if at and path else at or path
+    path = f"{at}{'' if path.startswith('[') else '.'}{path}" if at and path else at or path
     if missing := _MISSING.fullmatch(what):
         param = f"{path}.{missing['name']}" if path else missing["name"]
         return InvalidRequest(f"'{param}' is missing; it is required.", param=param)

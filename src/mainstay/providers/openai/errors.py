@@ -14,7 +14,9 @@ content filter, by code/words   ContentFiltered        400, its words and catego
 408                             UpstreamFailed         502 ``upstream_request_timeout``
 409                             UpstreamFailed         502 ``upstream_conflict``
 429                             UpstreamRateLimited    429 with ``retry-after``
-5xx                             UpstreamFailed         502, our words
+503, 529                        UpstreamFailed         503 with ``retry-after``, our words
+504                             UpstreamFailed         504, our words
+any other 5xx                   UpstreamFailed         502, our words
 any other 4xx                   UpstreamRefused        its status, words, ``param`` and ``code``
 ==============================  =====================  =======================================
 
@@ -56,6 +58,9 @@ __all__ = ["classify", "classify_inner", "inner_error", "redact", "render"]
 _MAX_WORDS = 1000
 #: What else an UpstreamFailed is called, by the upstream's status.
 _FAILED = {404: "upstream_not_found", 408: "upstream_request_timeout", 409: "upstream_conflict"}
+
+#: Statuses that say more than that it failed, and what the caller sees of them.
+_SHOWN = {503: 503, 504: 504, 529: 503}
 
 _SECRET = re.compile(
     r"(?:bearer\s+\S+)"
@@ -163,7 +168,8 @@ def _judge(status: int, headers: Sequence[tuple[bytes, bytes]], fault: _Fault) -
         message = f"The upstream failed with status {status}; try again."
         if status == 404:
             message = "The upstream does not know this model or path; ask the operator to check the model's name."
-        return UpstreamFailed(message, code=_FAILED.get(status), retry_after=retry_after(headers))
+        shown = _SHOWN.get(status)
+        return UpstreamFailed(message, status=shown, code=_FAILED.get(status), retry_after=retry_after(headers))
     return UpstreamRefused(
         words or "The upstream refused the request; check its fields.",
         param=fault.param,

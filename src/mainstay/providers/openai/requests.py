@@ -20,6 +20,7 @@ from mainstay.providers.openai.wire import read_fields
 
 __all__ = ["ask_same", "read_ask", "refuse", "scan", "wants_legacy"]
 
+_OPENAI = Dialect.OPENAI
 _TRUE = msgspec.Raw(b"true")
 _FALSE = msgspec.Raw(b"false")
 #: What a caller may set the limit of an answer's tokens with; the last is llama.cpp's own.
@@ -53,7 +54,7 @@ def read_ask(body: bytes) -> Ask:
     options = door.stream_options
     return Ask(
         body,
-        Dialect.OPENAI,
+        _OPENAI,
         door.model,
         door.stream is True,
         options is not None and options.include_usage is True,

@@ -115,9 +115,14 @@ class OpenAIStreamReader:
         sound = True
         first = not self._started
         if first:
+            if not (choices or chunk.id or chunk.model or chunk.usage):
+                # Azure's verdict on the prompt comes before the answer has a name.
+                return Frame(tuple(leftovers(wire, "delta")), wire)
             self._started = True
             self._id, self._model, self._created = chunk.id, chunk.model, chunk.created
-            events.append(Started(chunk.id or "", chunk.model or "", int(chunk.created or 0)))
+            mark = chunk.system_fingerprint
+            created = int(chunk.created or 0)
+            events.append(Started(chunk.id or "", chunk.model or "", created, mark if isinstance(mark, str) else ""))
         elif chunk.id != self._id or chunk.model != self._model or chunk.created != self._created:
             wire = self._steady(chunk, wire)
         ended = False

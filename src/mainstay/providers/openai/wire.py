@@ -129,6 +129,9 @@ class WireUsage(msgspec.Struct, gc=False):
     cache_creation_input_tokens: Count = None
 
 
+_NO_INPUT, _NO_OUTPUT = _InputDetails(), _OutputDetails()
+
+
 class ChunkFunction(msgspec.Struct, gc=False):
     """A function's name and a piece of its arguments; some servers send the arguments as an object."""
 
@@ -184,6 +187,7 @@ class Chunk(msgspec.Struct, gc=False):
     usage: WireUsage | None = None
     error: Any = None
     object: str | None = None
+    system_fingerprint: Any = None
 
 
 class _Block(msgspec.Struct):
@@ -235,7 +239,7 @@ def arguments_text(arguments: str | Fields | None) -> str:
 
 def finish_reason(word: str, *, called: bool) -> FinishReason:
     """Return what ``finish_reason`` means; ``stop`` after a call is TOOLS, since callers wait for that word."""
-    reason = _FINISH.get(word, FinishReason.OTHER)
+    reason = _FINISH.get(word) or FinishReason.OTHER
     return FinishReason.TOOLS if called and reason is FinishReason.STOP else reason
 
 
@@ -258,29 +262,35 @@ def read_usage(usage: WireUsage | None) -> Usage | None:
     if asked is None and made is None:
         return None
     asked, made = asked or 0, made or 0
-    before = usage.prompt_tokens_details or _InputDetails()
-    after = usage.completion_tokens_details or _OutputDetails()
+    before, after = usage.prompt_tokens_details or _NO_INPUT, usage.completion_tokens_details or _NO_OUTPUT
     read = _first(
         before.cached_tokens, usage.prompt_cache_hit_tokens, usage.cached_tokens, usage.cache_read_input_tokens
     )
     write = _first(before.cache_write_tokens, before.cache_creation_tokens, usage.cache_creation_input_tokens)
-    reasoning = count(after.reasoning_tokens) or 0
+    reasoning = _first(after.reasoning_tokens)
     if reasoning and count(usage.total_tokens) == asked + made + reasoning:
         made += reasoning
+    heard, spoken = _first(before.audio_tokens), _first(after.audio_tokens)
+    if not (read or write or reasoning or heard or spoken):
+        return Usage(asked, made)
     return Usage(
-        input=asked,
-        output=made,
+        asked,
+        made,
         cache_read=min(read, asked),
         cache_write=min(write, asked),
         reasoning=min(reasoning, made),
-        audio_input=min(_first(before.audio_tokens), asked),
-        audio_output=min(_first(after.audio_tokens), made),
+        audio_input=min(heard, asked),
+        audio_output=min(spoken, made),
     )
 
 
 def _first(*values: object) -> int:
     """Return the first count that is one and not 0, or 0."""
-    return next(filter(None, map(count, values)), 0)
+    for value in values:
+        # Most are absent or 0, and need no closer look.
+        if value and (found := count(value)):
+            return found
+    return 0
 
 
 def opaque(level: str, fields: Fields, choice: int = 0) -> Opaque:

@@ -1,0 +1,99 @@
+"""``/v1/images/…``: images made from words, and images changed by words."""
+
+import msgspec
+
+from mainstay.core.answer import Whole
+from mainstay.core.call import Ask
+from mainstay.core.errors import InvalidRequest
+from mainstay.core.target import Operation
+from mainstay.providers.openai.door import read_body
+from mainstay.providers.port import StreamReader
+from mainstay.providers.tasks.exchange import UNREADABLE, Exchange, broken, make_ask, read_body_usage, refuse_answer
+from mainstay.providers.tasks.form import Form
+from mainstay.providers.tasks.streams import TaskReader
+
+__all__ = ["ImagesExchange", "read_image_edit", "read_image_edit_json", "read_images"]
+
+_LAST = ("image_generation.completed", "image_edit.completed")
+_NOTHING = msgspec.Raw(b"")
+
+
+class _Door(msgspec.Struct, gc=False):
+    model: str
+    prompt: str
+    stream: bool | None = None
+
+
+class _Image(msgspec.Struct, gc=False):
+    url: str | None = None
+    b64_json: str | None = None
+
+
+class _Answer(msgspec.Struct, gc=False):
+    data: list[_Image]
+    usage: msgspec.Raw = _NOTHING
+
+
+_door = msgspec.json.Decoder(_Door)
+_answer = msgspec.json.Decoder(_Answer)
+
+
+def read_images(body: bytes) -> Ask:
+    """Read the body of a request for images.
+
+    Raises:
+        InvalidRequest: it is not what the wire allows; ``param`` names the field.
+    """
+    return _read(body, Operation.IMAGE)
+
+
+def read_image_edit_json(body: bytes) -> Ask:
+    """Read a request to change images that names them in JSON. Raises as :func:`read_images`."""
+    return _read(body, Operation.IMAGE_EDIT)
+
+
+def _read(body: bytes, operation: Operation) -> Ask:
+    door = read_body(_door, body, "")
+    return make_ask(body, operation, door.model, None, stream=door.stream is True)
+
+
+def read_image_edit(form: Form) -> Ask:
+    """Read a request to change images.
+
+    Raises:
+        InvalidRequest: the model, the prompt or the image is missing.
+    """
+    model = form.field("model")
+    for name, given in (("model", model), ("prompt", form.field("prompt"))):
+        if given is None:
+            raise InvalidRequest(f"'{name}' is missing; it is required.", param=name)
+    if not any(part.filename is not None for part in form.files("image")):
+        raise InvalidRequest("'image' is missing; send at least one image as a file.", param="image")
+    stream = (form.field("stream") or "").lower() == "true"
+    return make_ask(form.raw, Operation.IMAGE_EDIT, model or "", form, stream=stream, kind=form.kind)
+
+
+class ImagesExchange(Exchange):
+    """One call for images."""
+
+    def whole(self, body: bytes) -> Whole:
+        """Read an answer.
+
+        Raises:
+            UpstreamBroken: there is no image in it.
+            MainstayError: it is an error under a status of 200.
+        """
+        if self._ask.stream:
+            refuse_answer(body, "no stream where one was asked for")
+        try:
+            answer = _answer.decode(body)
+            body.decode()
+        except UNREADABLE:
+            refuse_answer(body, "images that cannot be read")
+        if not answer.data or not all(image.url or image.b64_json for image in answer.data):
+            raise broken("an answer without an image")
+        return self.answered(body, read_body_usage(answer.usage))
+
+    def reader(self) -> StreamReader:
+        """Return a reader of an image's events."""
+        return TaskReader(_LAST) if self._ask.stream else super().reader()

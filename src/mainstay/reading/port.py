@@ -1,0 +1,70 @@
+"""What reads a file for a model that cannot: values that cross to the process in which it is read, and back."""
+
+from typing import Final, Literal, Protocol
+
+import msgspec
+
+__all__ = ["MISSING", "Job", "Limits", "Reader", "Result", "Text", "Work"]
+
+#: What to tell whoever wants something read that a package is missing for.
+MISSING: Final = "needs packages that are not installed: pip install 'mainstay[modalities]'"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one file may take; see :class:`~mainstay.reading.config.LimitsConfig`. ``unpacked`` is in bytes."""
+
+    pages: int = 200
+    pixels: int = 50_000_000
+    characters: int = 400_000
+    unpacked: int = 256 * 1024 * 1024
+
+
+class Work(msgspec.Struct, frozen=True):
+    """A file to be read: its bytes, what its sender calls it, and whether pictures in it may be read."""
+
+    kind: Literal["image", "document"]
+    data: bytes
+    media_type: str = ""
+    name: str = ""
+    limits: Limits = Limits()
+    ocr: bool = True
+
+
+class Text(msgspec.Struct, frozen=True):
+    """What a file says. ``how`` is the way it was read: ``ocr``, ``pdf``, ``docx``, ``pptx``, ``xlsx``, ``html`` or
+    ``text``; ``pages`` counts pages, slides or sheets, 0 where there are none."""
+
+    text: str
+    how: str
+    pages: int = 0
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A file to read in another process, and the seconds after which that may be taken for stuck."""
+
+    work: Work
+    seconds: int
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What that process answers: what the file says, or why it cannot be read."""
+
+    read: Text | None = None
+    problem: str = ""
+
+
+class Reader(Protocol):
+    """Reads files without keeping its caller's process busy."""
+
+    async def read(self, work: Work, seconds: float) -> Text:
+        """Return what a file says, within ``seconds``.
+
+        Raises:
+            Unreadable: it cannot be read, or not within the limits; the message is the end of a sentence about it.
+            Unavailable: too much is being read already.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of what the reader holds."""
+        ...

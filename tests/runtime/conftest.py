@@ -1,0 +1,5 @@
+"""Fixtures of this directory."""
+
+from support.supervised import start
+
+__all__ = ["start"]
