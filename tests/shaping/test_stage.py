@@ -264,6 +264,15 @@ def test_what_was_cut_is_an_error_that_says_so(client: OpenAI, vendor: Upstream)
         client.chat.completions.create(model="able", messages=ASK, response_format=form())
 
 
+def test_json_that_was_cut_tells_so_by_its_finish_reason(client: OpenAI, vendor: Upstream) -> None:
+    body = completion('{"name": "Ada", "age": 3')
+    body["choices"][0]["finish_reason"] = "length"
+    vendor.script(json_reply(body))
+    answer = client.chat.completions.create(model="able", messages=ASK, response_format={"type": "json_object"})
+    assert answer.choices[0].finish_reason == "length"
+    assert len(vendor.requests) == 1
+
+
 def test_a_refusal_is_a_refusal_and_not_a_broken_form(client: OpenAI, vendor: Upstream) -> None:
     body = completion("")
     body["choices"][0]["message"] |= {"content": None, "refusal": "I would rather not."}

@@ -76,6 +76,7 @@ class Load:
 
     async def _call(self, number: int) -> None:
         port = 0
+        writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(_PATIENCE):
                 reader, writer = await self._connection(alone=number % 5 == 0)
@@ -83,6 +84,8 @@ class Load:
                 await self._ask(reader, writer, streamed=number % 3 == 0, alone=number % 5 == 0)
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             self.failures.append(Failure(port, repr(error)))
+            if writer is not None:
+                writer.close()
 
     async def _connection(self, *, alone: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while self._pool and not alone:

@@ -24,12 +24,14 @@ class Asked(msgspec.Struct, frozen=True):
     ``text`` is what visible text must be, ``tools`` what the arguments of tools must fit, by name; None and a name that
     is not there are free. ``strict``: an answer that does not fit is no answer; otherwise the best attempt is.
     ``loose``: nothing is asked for again, and a model with a mode of its own is not looked after at all.
+    ``cut_is_told``: an answer cut at its limit is handed on with the reason why it ended, as JSON mode promises.
     """
 
     text: Form | None
     tools: Mapping[str, Schema]
     strict: bool
     loose: bool = False
+    cut_is_told: bool = False
 
 
 def may_ask(raw: bytes) -> bool:
@@ -57,7 +59,8 @@ def find_form(
     if text is None and not tools:
         return None
     loose = not strict and prompt.form is not None and prompt.form.strict is False
-    return Asked(text, tools, strict, loose)
+    told = prompt.form is not None and prompt.form.kind == "json"
+    return Asked(text, tools, strict, loose, told)
 
 
 def _text(prompt: Prompt, dialect: Dialect, always: bool) -> tuple[Form | None, bool]:

@@ -75,7 +75,7 @@ def judge(asked: Asked, events: Sequence[Event]) -> tuple[Event, ...] | None:
         for _, name, arguments in choice.calls:
             if (schema := asked.tools.get(name)) is not None:
                 check_arguments(schema, name, arguments, cut=choice.cut)
-        if asked.text is None or (choice.calls and not choice.text.strip()):
+        if asked.text is None or (choice.calls and not choice.text.strip()) or (choice.cut and asked.cut_is_told):
             continue
         text = asked.text.settle(choice.text, cut=choice.cut)
         if text != choice.text:
