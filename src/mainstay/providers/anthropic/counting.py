@@ -11,18 +11,9 @@ import msgspec
 from mainstay.core.answer import Whole
 from mainstay.core.call import Ask
 from mainstay.core.errors import MainstayError
+from mainstay.core.estimate import prompt_tokens
 from mainstay.core.events import Dialect
-from mainstay.core.prompt import (
-    DocumentPart,
-    ImagePart,
-    OpaquePart,
-    Part,
-    Prompt,
-    TextPart,
-    ThinkingPart,
-    ToolCallPart,
-    ToolResultPart,
-)
+from mainstay.core.prompt import Prompt
 from mainstay.core.target import Target
 from mainstay.providers.anthropic.codec import AnthropicCodec
 from mainstay.providers.anthropic.errors import broken
@@ -33,11 +24,6 @@ from mainstay.providers.anthropic.wire import UNREADABLE
 __all__ = ["CountCodec", "estimate", "write_count"]
 
 _PATH = b"/v1/messages/count_tokens"
-_BYTES_A_TOKEN = 4
-_MESSAGE = 4
-#: Tokens of an image at the largest size that is not scaled down, and of a few pages of a document.
-_IMAGE = 1600
-_DOCUMENT = 6000
 #: The fields of a request that count; the others are refused.
 _COUNTED = frozenset(
     ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "output_format")
@@ -98,35 +84,5 @@ def write_count(tokens: int) -> bytes:
 
 
 def estimate(prompt: Prompt) -> int:
-    """Return about how many tokens ``prompt`` has; see the module for how."""
-    size = sum(
-        len(tool.name.encode()) + len((tool.description or "").encode()) + len(bytes(tool.parameters or b""))
-        if tool.opaque is None
-        else len(bytes(tool.opaque))
-        for tool in prompt.tools
-    )
-    media = 0
-    for message in prompt.messages:
-        for part in message.parts:
-            more, shown = _measure(part)
-            size += more
-            media += shown
-    return -(-size // _BYTES_A_TOKEN) + media + _MESSAGE * len(prompt.messages)
-
-
-def _measure(part: Part) -> tuple[int, int]:
-    """Return the bytes of text in ``part`` and the tokens of what is no text."""
-    if isinstance(part, TextPart):
-        return len(part.text.encode()), 0
-    if isinstance(part, ThinkingPart):
-        return len(part.text.encode()), 0
-    if isinstance(part, ToolCallPart):
-        return len(part.name.encode()) + len(part.arguments.encode()), 0
-    if isinstance(part, ToolResultPart):
-        found = [_measure(inner) for inner in part.content]
-        return sum(size for size, _ in found), sum(media for _, media in found)
-    if isinstance(part, ImagePart):
-        return 0, _IMAGE
-    if isinstance(part, DocumentPart):
-        return (len(part.data.encode()), 0) if part.media_type == "text/plain" else (0, _DOCUMENT)
-    return (len(bytes(part.payload)), 0) if isinstance(part, OpaquePart) else (0, 0)
+    """Return about how many tokens ``prompt`` has; see ``core.estimate`` for how."""
+    return prompt_tokens(prompt)
