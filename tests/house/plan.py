@@ -75,7 +75,7 @@ OWN: dict[str, set[str]] = {
     "providers": {
         "openai", "anthropic", "bedrock", "cohere", "echo", "gemini", "http", "lacking", "responses",
         "completions", "hearing", "offers", "tasks",
-        "wire", "vendors",
+        "wire", "vendors", "redaction",
     },
     "engines": {"llamacpp", "child", "files"},
     "telemetry": {"metrics", "logs"},
@@ -111,6 +111,7 @@ OWN: dict[str, set[str]] = {
         "audio", "batches", "completions", "embeddings", "files", "images", "moderations", "rerank", "tasks",
         "mcp", "mcp_tool", "grpc",
     },
+    "assembly": {"rooms", "targets", "routes", "gauges"},
     "drill": {
         "faults", "wire", "upstream", "caller", "reading", "judge", "rewrite", "gateway", "run", "card",
     },

@@ -81,7 +81,7 @@ def test_no_two_modules_import_each_other() -> None:
 def test_a_room_has_only_files_from_the_list(path: Path) -> None:
     parts = path.relative_to(SRC).parts
     if len(parts) == 1:
-        assert parts[0] in {"__init__.py", "__main__.py", "app.py", "assembly.py"}
+        assert parts[0] in {"__init__.py", "__main__.py", "app.py"}
         return
     allowed = COMMON | OWN.get(parts[0], set())
     part = parts[1].removesuffix(".py")

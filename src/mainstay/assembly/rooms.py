@@ -5,20 +5,20 @@ was learnt of them.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from mainstay.api.gate import Gate, Served
+from mainstay.assembly.routes import admission_of, probe_of, route_of
+from mainstay.assembly.targets import local_endpoint, reached, target_of, vendors_of
 from mainstay.config.load import Loaded
 from mainstay.config.schema import Config, ProviderConfig, RouteSection
 from mainstay.core.clock import monotonic
 from mainstay.core.ports import Transport
-from mainstay.core.target import TALKS, Feature, Operation, Target
+from mainstay.core.target import TALKS, Operation, Target
 from mainstay.core.timeouts import Timeouts
-from mainstay.engines.config import LlamaCppConfig
 from mainstay.engines.port import EngineAddress
 from mainstay.guardrails import Screens
 from mainstay.identity.keyring import KeyRing
@@ -30,55 +30,32 @@ from mainstay.providers.config import (
     AnthropicConfig,
     EchoConfig,
     HttpProviderConfig,
-    ModelConfig,
     OpenAIConfig,
     VendorConfig,
 )
-from mainstay.providers.echo import LACKS as ECHO_LACKS
 from mainstay.providers.echo import Echo
 from mainstay.providers.hearing import Hearing
-from mainstay.providers.http import Endpoint, HttpProvider
-from mainstay.providers.offers import able, by_operation, endpoint_of, key_of, others_of, via
-from mainstay.providers.openai import OpenAICodec, read_ask
+from mainstay.providers.http import HttpProvider
+from mainstay.providers.offers import by_operation, endpoint_of, key_of, others_of, via
+from mainstay.providers.openai import OpenAICodec
 from mainstay.providers.port import Codec, Provider
 from mainstay.providers.stage import CallProvider
-from mainstay.providers.vendors import VendorRow, address, find_row, make_codec, make_vendor_codec, vendor_credentials
+from mainstay.providers.vendors import VendorRow, address, make_codec, make_vendor_codec, vendor_credentials
 from mainstay.reading.service import Readers
 from mainstay.reading.stage import Read
-from mainstay.routing.admission import Admission, Lag
-from mainstay.routing.cheapest import Cheapest
-from mainstay.routing.config import RouteConfig
-from mainstay.routing.fastest import Fastest
+from mainstay.routing.admission import Lag
 from mainstay.routing.first import First
-from mainstay.routing.hedge import Hedge
-from mainstay.routing.least_loaded import LeastLoaded
-from mainstay.routing.limit import Aimd, Auto, Fixed, Limit
-from mainstay.routing.port import Chooser, Loads
-from mainstay.routing.probe import Note, Probe, Probes
-from mainstay.routing.progress import Rules
-from mainstay.routing.resort import Earlier, LastModel, LastWords, Resort
-from mainstay.routing.single_flight import SingleFlight
+from mainstay.routing.probe import Note, Probes
 from mainstay.routing.stage import Route
 from mainstay.routing.standing import Credential, Standing
-from mainstay.routing.sticky import Sticky
-from mainstay.routing.weighted import Weighted
 from mainstay.runtime.transport import open_transport
 from mainstay.shaping import Shape, Templates, compile_shape
 from mainstay.store.kv import KeyValues, NullKeyValues
-from mainstay.telemetry.metrics import Slab
 from mainstay.telemetry.stage import Observe
 from mainstay.tools.service import Toolbox
 
-__all__ = ["Blueprint", "Rooms", "show_standings"]
+__all__ = ["Blueprint", "Rooms"]
 
-_CHOOSERS: Mapping[str, Callable[[Loads], Chooser]] = {
-    "first": lambda _: First(),
-    "weighted": lambda _: Weighted(),
-    "fastest": Fastest,
-    "least-loaded": LeastLoaded,
-    "cheapest": lambda _: Cheapest(),
-    "sticky": Sticky,
-}
 _DEFAULTS = Timeouts()
 
 
@@ -125,16 +102,16 @@ class Rooms:
         """Build every line of one configuration."""
         loaded, engines = blueprint.loaded, blueprint.engines
         config = loaded.config
-        vendors = _vendors(config)
+        vendors = vendors_of(config)
         providers = {
             name: self._provider(row, engines.get(name), vendors.get(name)) for name, row in config.providers.items()
         }
         others = by_operation(
-            (name, others_of(row, vendors.get(name), _reached(engines.get(name)), self._transport))
+            (name, others_of(row, vendors.get(name), reached(engines.get(name)), self._transport))
             for name, row in config.providers.items()
         )
         targets = {
-            name: _target(
+            name: target_of(
                 name, row, config.providers[row.provider], engines.get(row.provider), vendors.get(row.provider), others
             )
             for name, row in config.models.items()
@@ -153,7 +130,7 @@ class Rooms:
                     *self._reads(route, config, targets, standings, call),
                     *self._tools.stages(route.tools),
                     compile_shape(route.form, route.attempts, templates, route.prompt or "", route.pin),
-                    _route(route, targets, standings),
+                    route_of(route, targets, standings),
                     call,
                 )
             )
@@ -168,7 +145,7 @@ class Rooms:
         if self._probes is not None:
             self._probes.stop()
         probed = {
-            name: _probe(row, config, targets[name])
+            name: probe_of(row, config, targets[name])
             for name, row in config.models.items()
             if row.probe and Operation.CHAT in targets[name].operations
         }
@@ -211,7 +188,7 @@ class Rooms:
             rows = (credentials[target.provider][0], target, config.models[name].concurrency, config.overload)
             was = self._known.get(name)
             if was is None or was[0] != rows:
-                door = _admission(config, name, vendors.get(target.provider), self._lag)
+                door = admission_of(config, name, vendors.get(target.provider), self._lag)
                 was = (rows, Standing(target, credentials[target.provider][1], door))
             known[name] = was
         self._credentials, self._known = credentials, known
@@ -221,7 +198,7 @@ class Rooms:
         if isinstance(row, EchoConfig):
             return Echo(row.delay, row.gap)
         if engine is not None:
-            return HttpProvider(OpenAICodec(), _local(engine), self._transport(False, None))
+            return HttpProvider(OpenAICodec(), local_endpoint(engine), self._transport(False, None))
         if isinstance(row, VendorConfig):
             assert vendor is not None
             codec = make_codec(vendor.wire)
@@ -257,135 +234,3 @@ class Rooms:
         await self._tools.aclose()
         for transport in self._transports.values():
             await transport.aclose()
-
-
-_STATES = {"closed": 0.0, "half-open": 1.0, "open": 2.0}
-
-
-def show_standings(standings: Mapping[str, Standing], slab: Slab, worker: str, now: float) -> None:
-    """Set the gauges of every model: its breaker, the upstream's clock, and how many calls are there or wait."""
-    for name, standing in standings.items():
-        slab.counter("mainstay_breaker_state", worker, name).set(_STATES[standing.breaker.state])
-        slab.counter("mainstay_breaker_opens_total", worker, name).set(standing.breaker.opens)
-        slab.counter("mainstay_upstream_throttled_seconds", worker, name).set(standing.throttled(now))
-        refused = max(0.0, standing.credential.until - now)
-        slab.counter("mainstay_credential_refused_seconds", worker, name).set(refused)
-        slab.counter("mainstay_upstream_in_flight", worker, name).set(standing.in_flight)
-        if standing.admission is not None:
-            slab.counter("mainstay_upstream_limit", worker, name).set(standing.admission.limit)
-            slab.counter("mainstay_upstream_waiting", worker, name).set(standing.admission.waiting)
-
-
-def _vendors(config: Config) -> Mapping[str, VendorRow]:
-    """Return the vendor's row of every provider that has one."""
-    kinds = {name: row.kind for name, row in config.providers.items() if isinstance(row, VendorConfig)}
-    found = {name: find_row(kind, config.vendors) for name, kind in kinds.items()}
-    return {name: row for name, row in found.items() if row is not None}
-
-
-def _local(engine: EngineAddress) -> Endpoint:
-    """Return where an engine of our own is reached."""
-    headers = ((b"content-type", b"application/json"), *OpenAICodec().credentials(engine.api_key))
-    # The engine stops at once when its caller leaves only while it streams.
-    return Endpoint(engine.origin, b"/v1", headers, local=True)
-
-
-def _reached(engine: EngineAddress | None) -> tuple[Endpoint, frozenset[Operation]] | None:
-    return (_local(engine), engine.operations) if engine is not None else None
-
-
-def _target(
-    name: str,
-    model: ModelConfig,
-    provider: ProviderConfig,
-    engine: EngineAddress | None,
-    vendor: VendorRow | None,
-    others: Mapping[Operation, Mapping[str, Provider]],
-) -> Target:
-    lacks = model.lacks
-    if isinstance(provider, EchoConfig):
-        lacks |= ECHO_LACKS
-    else:
-        lacks |= provider.lacks
-    if vendor is not None and isinstance(provider, VendorConfig):
-        lacks |= frozenset(Feature) - vendor.can - provider.can
-    if engine is not None:
-        lacks |= engine.lacks
-    price = model.price
-    talks = (vendor is None or vendor.talks) and (engine is None or Operation.CHAT in engine.operations)
-    target = Target(
-        name,
-        model.provider,
-        (vendor.telemetry_name if vendor is not None else "")
-        or (provider.telemetry_name if isinstance(provider, BedrockConfig) else provider.kind),
-        model.name or name,
-        lacks=lacks,
-        max_output=model.max_output,
-        window=model.context_window or (engine.context if engine is not None else 0),
-        prices=(float(price.input), float(price.output)) if price is not None else None,
-    )
-    return able(target, model, others, talks=talks)
-
-
-def _probe(model: ModelConfig, config: Config, target: Target) -> Probe:
-    """Return how one model is probed: one word in, one token out."""
-    assert model.probe is not None
-    base_url = getattr(config.providers[model.provider], "base_url", "")
-    # OpenAI's newer models refuse the name that all compatible servers know.
-    limit = "max_completion_tokens" if base_url == OpenAIConfig.vendor_url else "max_tokens"
-    body = {"model": target.model, "messages": [{"role": "user", "content": "Hi"}], limit: 1}
-    rule = model.probe
-    return Probe(target, read_ask(msgspec.json.encode(body)), rule.every, rule.idle, rule.timeout)
-
-
-def _is_sold(row: ProviderConfig, vendor: VendorRow | None) -> bool:
-    """Return whether a provider is somebody else's: reached with TLS."""
-    if isinstance(row, VendorConfig) and vendor is not None:
-        return (row.base_url or vendor.base_url).startswith("https://")
-    return isinstance(row, BedrockConfig) or str(getattr(row, "base_url", "")).startswith("https://")
-
-
-def _admission(config: Config, name: str, vendor: VendorRow | None, lag: Lag) -> Admission | None:
-    """Return the door to one model, or None where none is wanted."""
-    model, overload = config.models[name], config.overload
-    row = config.providers[model.provider]
-    limit: Limit
-    if model.concurrency == "off" or (model.concurrency == "auto" and isinstance(row, EchoConfig)):
-        return None
-    if model.concurrency != "auto":
-        limit = Fixed(model.concurrency)
-    elif isinstance(row, LlamaCppConfig):
-        limit = Fixed(row.parallel)
-    else:
-        # A vendor says when it is too much, and its latency has many other reasons; a server of one's own only slows.
-        limit = Aimd() if _is_sold(row, vendor) else Auto()
-    return Admission(limit, calls=overload.queue, wait=overload.wait, shares=overload.shares, lag=lag)
-
-
-def _route(route: RouteSection, targets: Mapping[str, Target], standings: Mapping[str, Standing]) -> Route:
-    weighted = [replace(targets[entry.model], weight=entry.weight) for entry in route.targets]
-    fallback = [targets[name] for name in route.fallback]
-    alternatives = len(weighted) + len(fallback) > 1
-    return Route(
-        _CHOOSERS[route.choose](standings),
-        weighted,
-        standings,
-        fallback,
-        Rules(route.attempts, route.patience, route.filtered == "fallback"),
-        interrupted=route.interrupted,
-        resort=_resort(route, targets),
-        paced=route.stream_upstream == "always" or (route.stream_upstream == "auto" and alternatives),
-        hedge=Hedge(route.hedge) if route.hedge is not None else None,
-        flights=SingleFlight() if route.single_flight else None,
-        wished={name: targets[name] for name in route.language.targets.values()} if route.language else None,
-    )
-
-
-def _resort(route: RouteConfig, targets: Mapping[str, Target]) -> Resort | None:
-    last = route.last_resort
-    if last is None:
-        return None
-    resort: Resort | None = LastWords(last.text) if last.text is not None else None
-    if last.model is not None:
-        resort = LastModel(targets[last.model], resort)
-    return Earlier(resort) if last.earlier else resort
