@@ -104,6 +104,36 @@ def _translate() -> list[Goal]:
     ]
 
 
+def _grpc() -> list[Goal]:
+    kinds = (("without", "HTTP, no listener"), ("idle", "HTTP, idle listener"), ("beside", "HTTP, 50 calls/s beside"))
+    found = [
+        Goal(f"grpc_{kind}_{at}", f"{title}: {at}", "ms", scale=_MS, digits=2)
+        for kind, title in kinds
+        for at in ("p50", "p99")
+    ]
+    # What an unquiet machine adds to a 99th percentile is more than what is looked for: bounds are for the median.
+    found += [
+        Goal("grpc_idle_more_p50", "an idle listener adds to HTTP, p50", "ms", at_most=0.1e-3, scale=_MS, digits=2),
+        Goal("grpc_idle_more_p99", "the same, p99", "ms", scale=_MS, digits=2),
+        Goal("grpc_beside_more_p50", "50 calls a second add to HTTP, p50", "ms", at_most=0.2e-3, scale=_MS, digits=2),
+        Goal("grpc_beside_more_p99", "the same, p99", "ms", scale=_MS, digits=2),
+        Goal("grpc_memory", "the listener adds to a worker", "MB", at_most=25e6, scale=1e-6, digits=1),
+    ]
+    for kind, title in (("call", "a call over gRPC"), ("http", "a call over HTTP")):
+        found += [Goal(f"grpc_{kind}_{at}", f"{title}, {at}", "ms", scale=_MS, digits=2) for at in ("p50", "p99")]
+    return found
+
+
+def _batches() -> list[Goal]:
+    found = []
+    for name, title in (("usual", "8 at a time"), ("many", "64 at a time")):
+        found += [
+            Goal(f"batches_{name}_rows", f"rows a second, {title}", "/s"),
+            Goal(f"batches_{name}_cpu", f"CPU of all processes per row, {title}", "ms", scale=_MS, digits=2),
+        ]
+    return found
+
+
 GOALS: tuple[Goal, ...] = (
     Goal(
         "engine_inside_fallback",
@@ -115,6 +145,17 @@ GOALS: tuple[Goal, ...] = (
     ),
     Goal("engine_inside_auto", "the same: adaptive limit alone", "µs", at_most=10e-6, scale=_US, digits=1),
     Goal("engine_inside_off", "the same: neither", "µs", at_most=10e-6, scale=_US, digits=1),
+    Goal(
+        "ledger_all",
+        "ledger: a limit and two budgets, reserved and settled, a call",
+        "µs",
+        at_most=15e-6,
+        scale=_US,
+        digits=1,
+    ),
+    Goal("ledger_all_busy", "the same, 16 calls at a time", "µs", scale=_US, digits=1),
+    Goal("ledger_prices", "the same: nothing but the price", "µs", scale=_US, digits=1),
+    Goal("ledger_messages", "messages to the bank, per 1,000 calls", digits=1),
     Goal("engine_off", "a worker's CPU per request: neither", "µs", scale=_US, digits=1),
     Goal("engine_auto_more", "more with the adaptive limit", "µs", scale=_US, digits=1),
     Goal("engine_fallback_more", "more with both", "µs", scale=_US, digits=1),
@@ -142,6 +183,8 @@ GOALS: tuple[Goal, ...] = (
     *_goodput(),
     *_drill(),
     *_translate(),
+    *_grpc(),
+    *_batches(),
 )
 
 

@@ -49,9 +49,46 @@ _ADDED = {
 }
 #: Codes that an error of a class carries in place of the class's own.
 _NARROWER = {
+    "model_budget_exceeded": (
+        "BudgetExceeded",
+        402,
+        "As `budget_exceeded`, for a budget of one model or provider: no other of the route is left.",
+    ),
+    "price_unknown": (
+        "BudgetExceeded",
+        402,
+        "Nobody knows what the model costs, a budget counts the call, and `cost.unknown_price` is `refuse`: set "
+        "`models.NAME.price`.",
+    ),
+    "model_rate_limited": (
+        "RateLimited",
+        429,
+        "As `rate_limit_exceeded`, for a limit of one model or provider: no other of the route is left.",
+    ),
+    "ledger_unavailable": (
+        "Unavailable",
+        503,
+        "A budget or limit counts the call, and the ledger cannot be asked now: it is being started again. "
+        "`cost.on_outage: allow` lets such calls through.",
+    ),
     "loop_detected": ("InvalidRequest", 508, "A provider's `base_url` leads back to this gateway: correct it."),
     "expectation_failed": ("InvalidRequest", 417, "The `Expect` header asks for something other than `100-continue`."),
-    "origin_not_allowed": ("Forbidden", 403, "A web page called `/mcp`: add its address to `mcp.origins`."),
+    "origin_not_allowed": (
+        "Forbidden",
+        403,
+        "A web page called `/mcp`: add its address to `mcp.origins`. Or another site's page sent a request to `/api` "
+        "with a browser's cookie: behind a proxy, set `identity.public_url`.",
+    ),
+    "permission_denied": ("Forbidden", 403, "No [role](../access.md#roles) of yours allows it: ask an owner for one."),
+    "domain_not_allowed": (
+        "Forbidden",
+        403,
+        "The email address is not verified, or its domain not among `identity.oidc.allowed_domains`.",
+    ),
+    "person_disabled": ("InvalidRequest", 403, "The person was disabled: an admin enables them again."),
+    "sign_in_failed": ("Unauthenticated", 401, "The provider's answer is not to be believed: sign in again."),
+    "own_account": ("InvalidRequest", 400, "Nobody disables themselves: another admin does."),
+    "name_taken": ("InvalidRequest", 409, "An organisation or team has the name: choose another."),
     "response_not_found": ("NotFound", 404, "Never kept, expired, deleted or another team's: begin anew."),
     "item_not_found": ("InvalidRequest", 404, "An `item_reference` to what this key cannot see: send the item itself."),
     "file_not_found": ("NotFound", 404, "Never there, expired, deleted or another team's: upload it again."),

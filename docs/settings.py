@@ -55,6 +55,7 @@ _FEATURES = {
     Feature.DOCUMENTS: "a content part of type `file`",
     Feature.LOGPROBS: "`logprobs` or `top_logprobs`",
     Feature.THINKING: "`thinking` with a budget of tokens (Anthropic's)",
+    Feature.PREFILL: "a last message of the assistant's, for the model to go on with; taken for granted otherwise",
     Feature.CHOICES: "`n` above 1",
     Feature.SEED: "`seed`",
     Feature.LOGIT_BIAS: "`logit_bias`",
@@ -71,6 +72,8 @@ def config_page() -> str:
     out = [_HEAD]
     for section, node in schema["properties"].items():
         table, path = next(option for option in node["anyOf"] if option.get("type") != "null"), section
+        # A bare text may stand for the section.
+        table = next((option for option in table.get("anyOf", ()) if "$ref" in option), table)
         if "patternProperties" in table:
             (table,) = table["patternProperties"].values()
             # A bare text may stand for the mapping.
@@ -109,7 +112,7 @@ def _group(name: str, path: str, defs: dict[str, Any], anchor: str) -> Iterator[
     fields: dict[str, Any] = node["properties"]
     for field in sorted(fields, key=lambda field: _FIRST.index(field) if field in _FIRST else len(_FIRST)):
         spec = fields[field]
-        groups = [found for found in _named(spec) if "properties" in defs[found]]
+        groups = [found for found in dict.fromkeys(_named(spec)) if "properties" in defs[found]]
         inner += [(found, field) for found in groups]
         where = f"#{slug(f'{path}.{field}')}"
         default = "required" if field in required else _default(spec, where if groups else "")
@@ -145,7 +148,8 @@ def _named(spec: dict[str, Any]) -> list[str]:
     for option in options:
         for inner in (option.get("items"), _values(option)):
             found += _named(inner) if isinstance(inner, dict) else []
-    return [name for name in found if name and name != "Reference"]
+    # One that may also stand in a list is one group.
+    return [name for name in dict.fromkeys(found) if name and name != "Reference"]
 
 
 def slug(heading: str) -> str:
@@ -189,6 +193,8 @@ def _plain(option: dict[str, Any], defs: dict[str, Any], where: str) -> str:
         return "[vendor](vendors.md)"
     if "enum" in option:
         return ", ".join(f"`{value}`" for value in option["enum"])
+    if kind == "array" and "prefixItems" in option:
+        return f"list of {len(option['prefixItems'])}: {_type(option['prefixItems'][0], defs, where)}"
     if kind == "array":
         return f"list of {_type(option['items'], defs, where)}"
     if kind == "object":

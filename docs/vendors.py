@@ -6,7 +6,7 @@ Used by ``generate.py``.
 from collections.abc import Iterator
 
 from mainstay.core.target import Feature, Operation
-from mainstay.providers.vendors import VendorRow, packaged_names, packaged_row
+from mainstay.providers.vendors import TaskRow, VendorRow, packaged_names, packaged_row
 
 __all__ = ["vendors_page"]
 
@@ -92,6 +92,9 @@ def _facts(row: VendorRow) -> Iterator[str]:
     left_out = (["`stream_options`"] if not row.stream_options else []) + (["nulls"] if row.drops_null else [])
     if left_out:
         yield "Left out: " + ", ".join(left_out)
+    for operation in others:
+        if operation in row.tasks:
+            yield f"Of `{operation}`: " + "; ".join(_differences(row.tasks[operation]))
     if row.tool_id_length is not None:
         yield f"Ids of tool calls: {row.tool_id_length} letters and digits"
     if row.usage:
@@ -108,6 +111,15 @@ def _facts(row: VendorRow) -> Iterator[str]:
             for meaning, words in _MEANINGS.items()
             if meaning in row.errors.values()
         )
+
+
+def _differences(row: TaskRow) -> Iterator[str]:
+    if row.rejects:
+        yield "refuses " + _words(row.rejects)
+    if row.renames:
+        yield ", ".join(f"calls `{ours}` `{theirs}`" for ours, theirs in row.renames.items())
+    if row.drops_null:
+        yield "nulls are left out"
 
 
 def _key(row: VendorRow) -> str:

@@ -2,14 +2,17 @@
 
 from bench.rows import (
     amplify,
+    batches,
     bodies,
     cancel,
     drill,
     engine,
     fair,
     goodput,
+    grpc,
     hedge,
     latency,
+    ledger,
     memory,
     streams,
     throughput,
@@ -29,6 +32,18 @@ _ORDER = (
     bodies.ROW,
     memory.ROW,
 )
-_OWN = (engine.ROW, cancel.ROW, hedge.ROW, amplify.ROW, fair.ROW, goodput.ROW, drill.ROW, translate.ROW)
+_OWN = (
+    engine.ROW,
+    ledger.ROW,
+    cancel.ROW,
+    hedge.ROW,
+    amplify.ROW,
+    fair.ROW,
+    goodput.ROW,
+    drill.ROW,
+    translate.ROW,
+    grpc.ROW,
+    batches.ROW,
+)
 ROWS: dict[str, Row] = {row.name: row for row in _ORDER}
 OWN_ROWS: dict[str, OwnRow] = {row.name: row for row in _OWN}

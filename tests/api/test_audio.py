@@ -67,6 +67,26 @@ def test_a_file_goes_up_as_it_came_with_only_the_model_renamed(
     assert record.content is None
 
 
+@pytest.mark.parametrize(
+    ("said", "milliseconds"),
+    [
+        ({"usage": {"type": "duration", "seconds": 12}}, 12_000),
+        ({"usage": {"type": "duration", "seconds": 1.2345}}, 1_235),
+        ({"duration": 8.47, "language": "en"}, 8_470),
+        ({"usage": {"type": "duration", "seconds": "twelve"}}, None),
+        ({}, None),
+    ],
+    ids=["seconds", "a-part-of-one", "verbose", "no-number", "nothing"],
+)
+def test_what_was_heard_is_on_the_record_in_the_upstreams_own_measure(
+    sdk: OpenAI, first: Upstream, task_gateway: Gateway, said: dict[str, Any], milliseconds: int | None
+) -> None:
+    first.script(json_reply({"text": "Hello.", **said}))
+    sdk.audio.transcriptions.create(model="assistant", file=("voice.wav", VOICE, "audio/wav"))
+    usage = task_gateway.journal()[-1].usage
+    assert (usage.audio_ms if usage is not None else None) == milliseconds
+
+
 def test_a_form_whose_model_keeps_its_name_goes_up_byte_for_byte(task_gateway: Gateway, first: Upstream) -> None:
     first.script(json_reply({"text": ""}))
     form = (

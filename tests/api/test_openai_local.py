@@ -6,11 +6,13 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema_rs
 import openai
 import pytest
 from openai import OpenAI
 
 from support.gateway import Gateway
+from support.schemas import KEYWORDS, PASSED_OVER
 
 HELLO: list[Any] = [{"role": "user", "content": "Name three rivers."}]
 
@@ -20,7 +22,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     config = {
         "providers": {"house": {"kind": "llamacpp", "model": "smollm2-135m-instruct", "context": 1024, "parallel": 2}},
         "models": {"small": {"provider": "house"}},
-        "routes": {"assistant": {"targets": ["small"]}},
+        "routes": {"assistant": {"targets": ["small"]}, "once": {"targets": ["small"], "form": {"reasks": 0}}},
     }
     with Gateway(tmp_path_factory.mktemp("local"), config) as running:
         yield running
@@ -95,6 +97,24 @@ def test_a_schema_holds_the_answer_to_its_form(client: OpenAI) -> None:
         response_format={"type": "json_schema", "json_schema": {"name": "river", "schema": schema, "strict": True}},
     )
     assert json.loads(answer.choices[0].message.content or "")["river"] in ("Nile", "Rhine")
+
+
+def test_what_the_models_grammar_passes_over_is_judged_all_the_same(client: OpenAI) -> None:
+    kinds = {"pattern": "string", "uniqueItems": "array"}
+    for keyword in PASSED_OVER:
+        inner, _, _ = KEYWORDS[keyword]
+        kind = kinds.get(keyword.partition(" ")[0], "integer" if "um" in keyword or "mul" in keyword else "")
+        value = {**inner, **({"type": kind} if kind else {}), **({"items": {"enum": [2]}} if kind == "array" else {})}
+        schema = {"type": "object", "properties": {"v": value}, "required": ["v"], "additionalProperties": False}
+        form: Any = {"type": "json_schema", "json_schema": {"name": "v", "schema": schema, "strict": True}}
+        asked: dict[str, Any] = {"max_tokens": 24, "temperature": 0, "response_format": form}
+        said, code = None, None
+        try:
+            answer = client.chat.completions.create(model="once", messages=HELLO, **asked)
+            said = json.loads(answer.choices[0].message.content or "")
+        except openai.InternalServerError as error:
+            code = error.code
+        assert code == "output_invalid" or jsonschema_rs.is_valid(schema, said, validate_formats=True), keyword
 
 
 @pytest.mark.parametrize(

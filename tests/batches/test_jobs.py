@@ -12,6 +12,7 @@ import openai
 import pytest
 from openai import OpenAI
 from openai.types import Batch
+from prometheus_client.parser import text_string_to_metric_families
 
 from support.gateway import Gateway, completion
 from support.upstream import Received, Reply, Upstream, Wait, json_reply
@@ -121,6 +122,30 @@ def test_a_batch_answers_every_row_and_says_what_went_wrong_with_which(
     assert script.asked == {"a": 1, "bad": 1, "busy once": 2, "down once": 2}
     output = client.files.retrieve(ended.output_file_id or "")
     assert (output.purpose, output.filename) == ("batch_output", f"{batch.id}_output.jsonl")
+
+
+def metric(gateway: Gateway, name: str, **labels: str) -> float:
+    page = gateway.get("/metrics").decode()
+    samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+    return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
+
+
+def test_the_work_on_batches_is_counted(gateway: Gateway, client: OpenAI, script: Script) -> None:
+    def counted() -> tuple[float, float]:
+        return tuple(metric(gateway, "mainstay_batch_rows_total", outcome=o) for o in ("completed", "failed"))  # type: ignore[return-value]  # two of them
+
+    completed, failed = counted()
+    script.hold.clear()
+    batch = start(client, line("held 1"), line("held 2"), line("bad"), line("good"))
+    gateway.until(lambda: counted() == (completed + 1, failed + 1))
+    gateway.until(lambda: metric(gateway, "mainstay_batch_rows_in_flight") == 2)
+    gateway.until(lambda: metric(gateway, "mainstay_batches_unfinished") == 1)
+    assert metric(gateway, "mainstay_batch_oldest_waiting_seconds") == 0
+    script.hold.set()
+    assert finished(gateway, client, batch).status == "completed"
+    assert counted() == (completed + 3, failed + 1)
+    assert metric(gateway, "mainstay_batch_rows_in_flight") == 0
+    gateway.until(lambda: metric(gateway, "mainstay_batches_unfinished") == 0)
 
 
 def test_rows_are_calls_of_the_batches_key_and_its_passes_are_kept_nowhere(gateway: Gateway, client: OpenAI) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from mainstay.batches import store
 from mainstay.batches.config import BatchesConfig
 from mainstay.batches.jobs import Runner
 from mainstay.batches.lines import Row, write_answer, write_fault
-from mainstay.batches.port import BatchRow
+from mainstay.batches.port import BatchRow, Meters
 from mainstay.batches.sender import Result, Sender
 from mainstay.batches.service import Service
 from mainstay.batches.work import Work
@@ -140,6 +141,42 @@ async def test_a_batch_whose_file_is_gone_fails(engine: Engine, service: Service
     ended, _ = await work(engine, tmp_path, row)
     assert ended.status == "failed"
     assert "file_not_found" in (ended.errors or "")
+
+
+class Gauge:
+    """Keeps what it is set to."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+        self.is_set = threading.Event()
+
+    def add(self, value: float = 1.0, /) -> None:
+        self.value += value
+
+    def set(self, value: float, /) -> None:
+        self.value = value
+        self.is_set.set()
+
+
+def test_how_long_the_oldest_batch_waits_for_its_turn_is_told(
+    engine: Engine, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mainstay.batches.jobs._AT_ONCE", 0)
+    for age in (100, 900, 300):
+        set_row(engine, begin(service, "a"), created_at=int(time.time()) - age)
+    meters, stop = Meters(unfinished=Gauge(), waiting=(waiting := Gauge())), threading.Event()
+    runner = Runner(engine, tmp_path, RULES, b"", lambda: None, LeanTransport, meters)
+    thread = threading.Thread(target=runner.run, args=(stop,))
+    thread.start()
+    try:
+        assert waiting.is_set.wait(10)
+    finally:
+        stop.set()
+        thread.join(10)
+    # Of the oldest by their ids, which is the order they get their turn in.
+    assert 100 <= waiting.value < 160
+    assert isinstance(meters.unfinished, Gauge)
+    assert meters.unfinished.value == 3
 
 
 def test_limits_of_an_owner_hold(service: Service) -> None:

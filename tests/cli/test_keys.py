@@ -7,8 +7,10 @@ from typer.testing import CliRunner, Result
 
 from mainstay.cli.keys import app
 from mainstay.core.errors import SetupError, Unauthenticated
+from mainstay.identity.directory import Directory
 from mainstay.identity.keyring import open_keyring
 from mainstay.identity.keys import new_key
+from mainstay.store.sql import open_engine
 
 CONFIG = """
 store: {url: "sqlite:///var/mainstay.db"}
@@ -62,9 +64,31 @@ def test_create_as_json_holds_the_key_and_what_was_asked_for(config: Path) -> No
     assert made["expires_at"] - made["created_at"] == 90 * 86_400_000
 
 
-def test_limits_are_stored_and_said_not_to_act_yet(config: Path) -> None:
+def roles(config: Path, key_id: str) -> list[str]:
+    engine = open_engine(f"sqlite:///{config.parent}/var/mainstay.db")
+    found = Directory(engine).held("key", key_id)
+    engine.dispose()
+    return sorted(str(grant) for grant, _ in found)
+
+
+def test_a_key_has_the_roles_that_it_is_made_with_and_no_others(config: Path) -> None:
+    plain = json.loads(done(config, "create", "plain", "--json").stdout)
+    assert roles(config, plain["id"]) == []
+    console = json.loads(done(config, "create", "console", "--role", "owner", "--json").stdout)
+    assert roles(config, console["id"]) == ["owner@installation"]
+    team = done(
+        config, "create", "ci", "--team", "web", "--role", "developer", "--role", "viewer@installation", "--json"
+    )
+    assert roles(config, json.loads(team.stdout)["id"]) == ["developer@team:web", "viewer@installation"]
+    assert run(config, "create", "bad", "--role", "root").exit_code == 2
+    lost = run(config, "create", "bad", "--role", "viewer@team:nowhere")
+    assert isinstance(lost.exception, SetupError)
+    assert "bad" not in done(config, "list").stdout
+
+
+def test_limits_stand_on_the_key(config: Path) -> None:
     result = done(config, "create", "shop", "--budget", "20/month", "--rpm", "60", "--tpm", "1000", "--json")
-    assert "--budget and --rpm and --tpm: stored; not enforced by this version." in result.stderr
+    assert result.stderr == ""
     made = json.loads(result.stdout)
     assert (made["budget"], made["rpm"], made["tpm"]) == ("20/month", 60, 1000)
 

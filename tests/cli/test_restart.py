@@ -39,8 +39,8 @@ def test_every_process_is_replaced_and_named(command, serving) -> None:
     code, out, said = command.run("restart")
     after = pids(command.folder)
     assert (code, said) == (0, "")
-    assert out.splitlines()[:2] == [
-        f"{name}: process {before[name]} is replaced by {after[name]}" for name in ("worker-0", "control")
+    assert out.splitlines()[:3] == [
+        f"{name}: process {before[name]} is replaced by {after[name]}" for name in ("worker-0", "ledger", "control")
     ]
     assert out.splitlines()[-1] == "Done: the old processes have finished what they were answering."
     assert serving.poll() is None
@@ -72,7 +72,7 @@ def test_a_new_process_that_cannot_start_is_told_with_its_reason(command, servin
     assert code == 1
     assert out.startswith("worker-0: process ")
     why = f"the new control did not become ready (The database '{store}' is not there"
-    assert f"mainstay: worker-0 replaced, the others go on as they were: {why}" in said
+    assert f"mainstay: worker-0, ledger replaced, the others go on as they were: {why}" in said
     assert said.endswith("; see the gateway's log.\n")
     assert pids(command.folder)["control"] == before["control"]
     assert state(command.folder)["ready"]
@@ -86,7 +86,7 @@ def test_an_edit_that_a_restart_does_not_take_in_is_told(command, serving) -> No
         "server.host, server.port and server.workers stay as they were: for an edit of these, stop the gateway and"
         " start it again.\n"
     )
-    assert set(pids(command.folder)) == {"worker-0", "control"}
+    assert set(pids(command.folder)) == {"worker-0", "ledger", "control"}
 
 
 def test_a_gateway_that_is_stopped_meanwhile_ends_the_wait(command, serving) -> None:

@@ -5,7 +5,12 @@ import re
 import signal
 import stat
 import urllib.request
+from pathlib import Path
 
+from mainstay.cli.up import _first_key
+from mainstay.config import load_config
+from mainstay.identity.directory import Directory
+from mainstay.store.sql import open_engine
 from support.command import url_in
 
 
@@ -63,6 +68,40 @@ def test_a_key_that_someone_made_is_not_joined_by_another(command) -> None:
     _, banner = command.up()
     assert "key     one that you made" in banner
     assert not (command.folder / "var" / "first-key").exists()
+
+
+def roles(url: str, key: str) -> list[str]:
+    request = urllib.request.Request(f"{url}/api/session", headers={"authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return json.loads(response.read())["roles"]
+
+
+def test_the_first_key_administers_what_only_this_machine_reaches(command) -> None:
+    _, banner = command.up()
+    kept = (command.folder / "var" / "first-key").read_text().strip()
+    assert roles(url_in(banner), kept) == ["owner@installation"]
+
+
+def test_a_first_key_from_before_there_were_roles_becomes_the_owners(command) -> None:
+    process, _ = command.up()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    engine = open_engine(f"sqlite:///{command.folder}/var/mainstay.db")
+    directory = Directory(engine)
+    directory.take(directory.grants()[0].id)
+    _, banner = command.up()
+    kept = (command.folder / "var" / "first-key").read_text().strip()
+    assert roles(url_in(banner), kept) == ["owner@installation"]
+    engine.dispose()
+
+
+def test_the_first_key_of_a_server_that_others_reach_has_no_role(tmp_path: Path) -> None:
+    (tmp_path / "mainstay.yaml").write_text("server: {host: 0.0.0.0}\n")
+    loaded = load_config(tmp_path / "mainstay.yaml", {})
+    assert _first_key(loaded)
+    engine = open_engine(loaded.config.store.url)
+    assert Directory(engine).grants() == []
+    engine.dispose()
 
 
 def test_a_broken_configuration_is_told_and_nothing_starts(command) -> None:

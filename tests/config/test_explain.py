@@ -24,7 +24,11 @@ def _text(finding: Finding) -> str:
     ("document", "path", "text"),
     [
         ({"server": {"prot": 1}}, "server.prot", "unknown field; did you mean 'port'?"),
-        ({"identity": {"zzz": 1}}, "identity.zzz", "unknown field; the fields are 'required'"),
+        (
+            {"identity": {"zzz": 1}},
+            "identity.zzz",
+            "unknown field; the fields are 'required', 'public_url', 'sessions' or 'oidc'",
+        ),
         ({"telemetry": {"log": {"levle": "info"}}}, "telemetry.log.levle", "unknown field; did you mean 'level'?"),
         ({"server": 3}, "server", "must be a mapping of fields to values"),
         ({"server": {"port": "x"}}, "server.port", "must be a whole number"),
@@ -79,7 +83,7 @@ def _text(finding: Finding) -> str:
         (
             {"routes": {"r": {"targets": ["m"], "choose": "best"}}},
             "routes.r.choose",
-            "must be 'first', 'weighted', 'fastest', 'least-loaded', 'cheapest' or 'sticky', not 'best'",
+            "must be 'first', 'weighted', 'fastest', 'least-loaded', 'cheapest', 'greenest' or 'sticky', not 'best'",
         ),
         (
             {"routes": {"r": {"targets": ["m"], "interrupted": "pause"}}},

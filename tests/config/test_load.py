@@ -35,8 +35,7 @@ def test_the_example_of_the_docs_loads(write: Write, example: str, env: dict[str
     assert isinstance(config.providers["claude"], AnthropicConfig)
     assert config.providers["claude"].api_key is not None
     assert config.providers["claude"].api_key.get_secret_value() == env["ANTHROPIC_API_KEY"]
-    assert config.models["small"].price is not None
-    assert config.models["small"].price.input == Decimal("0.02")
+    assert config.models["small"].price[0].input == Decimal("0.02")
     assert config.store.url == f"sqlite:///{tmp_path}/var/mainstay.db"
     assert (loaded.base, loaded.home, loaded.warnings) == (tmp_path, tmp_path / "var", ())
     assert loaded.source == (tmp_path / "mainstay.yaml",)
@@ -86,8 +85,8 @@ routes:
         "mainstay.yaml:10: models.b.provider: is required; add it",
         "mainstay.yaml:13: routes.r.targets[1].weight: must be greater than 0",
         "mainstay.yaml:13: routes.r.targets[1].model: 'bb' is no model under 'models'; did you mean 'b'?",
-        "mainstay.yaml:14: routes.r.choose: must be 'first', 'weighted', 'fastest', 'least-loaded', 'cheapest' or "
-        "'sticky', not 'weigthed'; did you mean 'weighted'?",
+        "mainstay.yaml:14: routes.r.choose: must be 'first', 'weighted', 'fastest', 'least-loaded', 'cheapest', "
+        "'greenest' or 'sticky', not 'weigthed'; did you mean 'weighted'?",
         "mainstay.yaml:15: routes.r.fallback[0]: 'c' is no model under 'models'; use 'a' or 'b'",
         "mainstay.yaml:16: routes.r.interrupted: must be 'error', 'hold' or 'resume', not 'retry'",
         "mainstay.yaml:17: routes.s.targets: must not be empty; give at least one",

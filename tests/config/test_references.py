@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mainstay.config import references
 from mainstay.config.problems import Finding, dotted
 from mainstay.config.references import cross_check, cross_warn, may_listen
 
@@ -53,6 +54,22 @@ def test_a_key_written_out_is_refused_and_not_repeated() -> None:
     found = _found({"providers": {"o": row}})
     assert sorted(found) == ["providers.o.api_key", "providers.o.headers.X-Api-Key"]
     assert "pasted" not in str(found)
+
+
+def test_a_token_of_a_source_of_intensities_written_out_is_refused_and_not_repeated() -> None:
+    live = {"kind": "electricitymaps", "zone": "DE", "token": "pasted"}
+    found = _found({"energy": {"live": live}})
+    assert list(found) == ["energy.live.token"]
+    assert "pasted" not in str(found)
+    assert _found({"energy": {"live": live}}, {"energy": {"live": live | {"token": "${TOKEN}"}}}) == {}
+
+
+def test_what_alerts_are_signed_with_is_written_by_reference() -> None:
+    alerts = {"webhook": "https://hooks.test/1", "secret": "pasted"}
+    found = _found({"cost": {"alerts": alerts}})
+    assert list(found) == ["cost.alerts.secret"]
+    assert "pasted" not in str(found)
+    assert _found({"cost": {"alerts": alerts}}, {"cost": {"alerts": alerts | {"secret": "${SIGN}"}}}) == {}
 
 
 @pytest.mark.parametrize("key", ["${KEY}", "file:/run/key", "Bearer ${KEY}"])
@@ -179,6 +196,7 @@ def test_servers_of_tools_are_there_and_their_secrets_are_references() -> None:
                 },
                 "near": {"url": "http://127.0.0.1:9/mcp", "headers": {"authorization": "Bearer abc"}},
                 "good": {"url": "https://tools.example.com/mcp", "headers": {"authorization": "Bearer ${T}"}},
+                "program": {"command": ["tool"], "environment": {"API_TOKEN": "abc", "LEVEL": "1", "KEY": "${K}"}},
             }
         },
         "routes": {"r": {"targets": [], "tools": {"mcp": ["fils", "near/read", "good"]}}},
@@ -186,9 +204,25 @@ def test_servers_of_tools_are_there_and_their_secrets_are_references() -> None:
     found = _found(document)
     assert {path: finding.hint for path, finding in found.items()} == {
         "mcp.servers.files.headers.authorization": "",
+        "mcp.servers.program.environment.API_TOKEN": "",
         "routes.r.tools.mcp[0]": "did you mean 'files'?",
     }
     assert "Bearer" not in found["mcp.servers.files.headers.authorization"].message
+
+
+def test_the_secret_of_single_sign_on_is_not_written_out() -> None:
+    oidc = {"issuer": "https://id.test", "client_id": "mainstay", "client_secret": "hunter2"}
+    assert list(_found({"identity": {"oidc": oidc}})) == ["identity.oidc.client_secret"]
+    for reference in ("${OIDC_SECRET}", "file:secret.txt"):
+        assert not _found({"identity": {"oidc": oidc}}, {"identity": {"oidc": {**oidc, "client_secret": reference}}})
+    assert not _found({"identity": {"oidc": {**oidc, "client_secret": None}}})
+
+
+def test_single_sign_on_names_the_package_that_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = references.find_spec
+    monkeypatch.setattr(references, "find_spec", lambda name: None if name == "joserfc" else found(name))
+    said = _found({"identity": {"oidc": {"issuer": "https://id.test", "client_id": "mainstay"}}})
+    assert "mainstay[sso]" in said["identity.oidc"].message
 
 
 def test_grpc_has_a_port_of_its_own() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from mainstay.core.call import Ask
 from mainstay.core.errors import Unsupported
+from mainstay.providers.places import name_place
 from support.callers import CALLERS
 from support.crossing import MODES, frames_of, record, write_frames
 from support.messages_stream import read_message
@@ -38,8 +39,8 @@ REFUSED = {
 #: The field that asks for it, by dialect.
 FIELDS = {
     "one call at a time": ("parallel_tool_calls", "tool_choice.disable_parallel_tool_use", "parallel_tool_calls"),
-    "an image by address": ("messages[0].content[1]", "messages[0].content[1]", "input"),
-    "a document": ("messages[0].content[1]", "messages[0].content[1]", "input"),
+    "an image by address": ("messages[0].content[1]", "messages[0].content[1]", "input[0].content[1]"),
+    "a document": ("messages[0].content[1]", "messages[0].content[1]", "input[0].content[1]"),
     "stop": ("stop", "stop_sequences", ""),
 }
 SHOWN = {"image-data": PNG, "image-url": "https://pictures.example/a.png", "pdf": PDF}
@@ -84,6 +85,7 @@ def test_every_vendor_is_asked_what_every_caller_asks(vendor: str, caller: str, 
         if (name, vendor) in REFUSED:
             with pytest.raises(Unsupported) as caught:
                 at.codec().request(ask, at.target, stream=stream)
+            name_place(caught.value, ask)
             assert (caught.value.status, caught.value.param) == (400, FIELDS[name][list(ASKING).index(caller)]), name
             continue
         body = at.judge(*at.codec().request(ask, at.target, stream=stream))

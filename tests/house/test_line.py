@@ -16,6 +16,7 @@ PLAN = [
     "tools.UseTools",
     "shaping.Shape",
     "routing.Route",
+    "cost.Charge",
     "providers.CallProvider",
 ]
 

@@ -80,6 +80,30 @@ def test_only_the_exact_key_opens(home: Path, publish: Publish, presented: bytes
     refused(open_keyring(home), presented)
 
 
+def test_keys_that_begin_alike_are_told_apart_also_once_they_have_opened(home: Path, publish: Publish) -> None:
+    # As long as a real one, and longer than any part that one might be tempted to remember it by.
+    begin = "ms" + "a" * 60
+    publish(1, **{f"{begin}1": {"name": "one"}, f"{begin}2": {"name": "two"}})
+    ring = open_keyring(home)
+    for _ in range(2):
+        assert ring.find(f"{begin}1".encode()).name == "one"
+        assert ring.find(f"{begin}2".encode()).name == "two"
+        for near in (begin, f"{begin}3", f"{begin}11", f"{begin}1 ", begin.upper() + "1"):
+            refused(ring, near.encode())
+
+
+def test_what_is_compared_is_a_keyed_hash_in_constant_time(
+    home: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(1, alice={})
+    ring = open_keyring(home)
+    compared: list[tuple[bytes, bytes]] = []
+    compare = keyring.hmac.compare_digest
+    monkeypatch.setattr(keyring.hmac, "compare_digest", lambda a, b: compared.append((a, b)) or compare(a, b))
+    ring.find(b"alice")
+    assert compared == [(digest(load_pepper(home), b"alice"),) * 2]
+
+
 def test_a_key_that_has_opened_is_known_again_until_the_ring_changes(
     home: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:

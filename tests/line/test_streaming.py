@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from mainstay.core.errors import MainstayError, UpstreamInterrupted
-from mainstay.core.events import Dialect, Finished, FinishReason, Frame, TextDelta
+from mainstay.core.errors import MainstayError, UpstreamBroken, UpstreamInterrupted
+from mainstay.core.events import Dialect, Finished, FinishReason, Frame, RefusalDelta, TextDelta
 from mainstay.line.streaming import deliver
 
 
@@ -36,6 +36,8 @@ class Writer:
     """Writes frames as their text."""
 
     def frame(self, frame: Frame) -> bytes:
+        if any(isinstance(event, RefusalDelta) for event in frame.events):
+            raise UpstreamBroken("not allowed")
         return b"".join(e.text.encode() for e in frame.events if isinstance(e, TextDelta))
 
     def end(self) -> bytes:
@@ -94,6 +96,14 @@ def test_a_stream_that_breaks_ends_in_the_error_and_not_in_the_end() -> None:
     frames = Scripted([text("a")], UpstreamInterrupted("broke"))
     assert run(frames) == ([b"a"], ["upstream_interrupted"], b"ERROR upstream_interrupted")
     assert frames.closed == 1
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_what_came_before_a_frame_at_fault_is_sent_although_they_came_together(before: int) -> None:
+    batch = [*[text("a")] * before, Frame((RefusalDelta("no"),)), text("b")]
+    frames = Scripted(batch, [text("c")])
+    sent = [b"a" * before] if before else []
+    assert run(frames) == (sent, ["upstream_broken"], b"ERROR upstream_broken")
 
 
 @pytest.mark.parametrize("fail_at", [0, 1])

@@ -67,11 +67,34 @@ def test_prices_are_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    "price", [{"input": 1}, {"input": -1, "output": 1}, {"input": "nan", "output": 1}, {"input": "inf", "output": 1}]
+    "price",
+    [
+        {},
+        {"tiers": [{"above": 1, "input": 1}]},
+        {"input": -1, "output": 1},
+        {"input": "nan", "output": 1},
+        {"input": "inf", "output": 1},
+        {"input": 1, "currency": "EUR"},
+        {"input": 1, "usd": 1},
+        {"input": 1, "since": "2026-02-01", "until": "2026-02-01"},
+        {"input": 1, "tiers": [{"above": 1, "part": True, "input": 2, "output": 1}]},
+        {"input": 1, "days": [8]},
+        {"input": 1, "services": {"Batch!": {"times": 1}}},
+    ],
 )
 def test_what_is_no_price_is_refused(price: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         PriceConfig.model_validate(price)
+
+
+def test_one_price_or_several_with_dates_are_given() -> None:
+    one = ModelConfig.model_validate({"provider": "p", "price": {"input": 1}})
+    several = ModelConfig.model_validate(
+        {"provider": "p", "price": [{"input": 1}, {"input": 2, "since": "2026-01-01"}]}
+    )
+    assert [price.input for price in one.price] == [1]
+    assert [price.input for price in several.price] == [1, 2]
+    assert ModelConfig.model_validate({"provider": "p"}).price == ()
 
 
 def test_a_model_says_what_it_lacks_and_how_much_it_writes() -> None:

@@ -12,10 +12,10 @@ import pytest
 from openai import OpenAI
 
 from support import messages_wire as wire
+from support.asking import HELLO, ask_chat
 from support.gateway import Gateway
 from support.upstream import Chunk, Cut, Head, Reply, Reset, Silence, Step, Upstream, Wait, json_reply
 
-HELLO: list[Any] = [{"role": "user", "content": "Hello?"}]
 UPSTREAM_KEY = "sk-ant-upstream-0123456789"
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 8).decode()
 #: Signs that a decoder or encoder on the way could change.
@@ -48,12 +48,6 @@ def by_letter(words: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def vendor() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Iterator[Gateway]:
     claude = {"kind": "anthropic", "base_url": vendor.url, "api_key": "${UPSTREAM_KEY}"}
     config = {
@@ -83,20 +77,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
         yield running
 
 
-@pytest.fixture
-def client(gateway: Gateway, vendor: Upstream) -> Iterator[OpenAI]:
-    vendor.forget()
-    with OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0) as sdk:
-        yield sdk
-
-
 def create(client: OpenAI, stream: bool, **fields: Any) -> Any:
-    """Return the complete answer, however it comes; a stream is put together by the SDK itself."""
-    asked: dict[str, Any] = {"model": "assistant", "messages": HELLO, **fields}
-    if not stream:
-        return client.chat.completions.create(**asked)
-    with client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as events:
-        return events.get_final_completion()
+    return ask_chat(client, stream, **{"model": "assistant", **fields})
 
 
 def chunks(client: OpenAI, **fields: Any) -> list[Any]:

@@ -17,10 +17,10 @@ from botocore.credentials import Credentials
 from openai import OpenAI
 
 from support import converse as wire
+from support.asking import HELLO, ask_chat, ask_message
 from support.gateway import Gateway
 from support.upstream import Chunk, Cut, Head, Received, Upstream, Wait, json_reply
 
-HELLO: list[Any] = [{"role": "user", "content": "Hello?"}]
 SECRET, TOKEN, BEARER = "wJalrXUtnFEMI/hush-hush", "FwoGZXIvYXdzEXAMPLE//token", "ABSKQmVkcm9ja0FQSUtleQ-1"
 SIGNATURE = "Eu+/ab==" + "x" * 3000
 TOOL: Any = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
@@ -37,12 +37,6 @@ def call(call_id: str, **arguments: Any) -> wire.Json:
 
 def thinking(words: str) -> wire.Json:
     return {"reasoningContent": {"reasoningText": {"text": words, "signature": SIGNATURE}}}
-
-
-@pytest.fixture(scope="module")
-def vendor() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +66,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
         yield running
 
 
-@pytest.fixture
-def client(gateway: Gateway, vendor: Upstream) -> Iterator[OpenAI]:
-    vendor.forget()
-    with OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0) as sdk:
-        yield sdk
-
-
-@pytest.fixture
-def claude(gateway: Gateway, vendor: Upstream) -> Iterator[Anthropic]:
-    vendor.forget()
-    with Anthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0) as sdk:
-        yield sdk
-
-
 @pytest.fixture(scope="module")
 def fresh() -> Iterator[str]:
     """Return models of which nothing was learnt yet, one for each failure."""
@@ -93,19 +73,11 @@ def fresh() -> Iterator[str]:
 
 
 def create(client: OpenAI, stream: bool, **fields: Any) -> Any:
-    asked: dict[str, Any] = {"model": "sonnet", "messages": HELLO, **fields}
-    if not stream:
-        return client.chat.completions.create(**asked)
-    with client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as events:
-        return events.get_final_completion()
+    return ask_chat(client, stream, **{"model": "sonnet", **fields})
 
 
 def message(client: Anthropic, stream: bool, **fields: Any) -> Any:
-    asked: dict[str, Any] = {"model": "sonnet", "max_tokens": 50, "messages": HELLO, **fields}
-    if not stream:
-        return client.messages.create(**asked)
-    with client.messages.stream(**asked) as events:
-        return events.get_final_message()
+    return ask_message(client, stream, **{"model": "sonnet", "max_tokens": 50, **fields})
 
 
 def script(vendor: Upstream, stream: bool, said: wire.Json) -> None:

@@ -10,18 +10,12 @@ from anthropic import Anthropic
 from openai import OpenAI
 
 from support import cohere_wire as wire
+from support.asking import HELLO, ask_chat
 from support.gateway import Gateway
 from support.upstream import Upstream, json_reply
 
-HELLO: list[Any] = [{"role": "user", "content": "Hello?"}]
 TOOL: Any = {"type": "function", "function": {"name": "get", "parameters": {"type": "object", "properties": {}}}}
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-
-
-@pytest.fixture(scope="module")
-def vendor() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +32,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
         yield running
 
 
-@pytest.fixture
-def client(gateway: Gateway, vendor: Upstream) -> Iterator[OpenAI]:
-    vendor.forget()
-    with OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0) as sdk:
-        yield sdk
-
-
 def create(client: OpenAI, stream: bool, **fields: Any) -> Any:
-    asked: dict[str, Any] = {"model": "command", "messages": HELLO, **fields}
-    if not stream:
-        return client.chat.completions.create(**asked)
-    with client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as events:
-        return events.get_final_completion()
+    return ask_chat(client, stream, **{"model": "command", **fields})
 
 
 def script(vendor: Upstream, stream: bool, said: wire.Json) -> None:

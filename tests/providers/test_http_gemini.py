@@ -15,11 +15,11 @@ from google.genai import types
 from openai import OpenAI
 
 from support import gemini_wire as wire
+from support.asking import HELLO, ask_chat, ask_message
 from support.gateway import Gateway
 from support.gemini_wire import answer, call, candidate, status, text, thought
 from support.upstream import Chunk, Cut, Head, Reply, Step, Upstream, Wait, json_reply
 
-HELLO: list[Any] = [{"role": "user", "content": "Hello?"}]
 UPSTREAM_KEY = "AIza-upstream-0123456789"
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 8).decode()
 SIGNATURE = base64.b64encode(b"\xfb\xff\xfe" * 900).decode()
@@ -32,12 +32,6 @@ FRESH = itertools.count()
 def streamed(said: wire.Answer, cut: wire.Cut = wire.whole_piece) -> list[Step]:
     """Return the steps that stream an answer, one write a piece."""
     return [Head(200), *(Chunk(wire.sse([piece])) for piece in wire.chunks(said, cut))]
-
-
-@pytest.fixture(scope="module")
-def vendor() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")
@@ -67,46 +61,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
         yield running
 
 
-@pytest.fixture(scope="module")
-def openai_sdk(gateway: Gateway) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0) as sdk:
-        yield sdk
-
-
-@pytest.fixture(scope="module")
-def anthropic_sdk(gateway: Gateway) -> Iterator[Anthropic]:
-    with Anthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0) as sdk:
-        yield sdk
-
-
-@pytest.fixture
-def client(openai_sdk: OpenAI, vendor: Upstream) -> OpenAI:
-    vendor.forget()
-    return openai_sdk
-
-
-@pytest.fixture
-def claude(anthropic_sdk: Anthropic, vendor: Upstream) -> Anthropic:
-    vendor.forget()
-    return anthropic_sdk
-
-
 def create(client: OpenAI, stream: bool, **fields: Any) -> Any:
-    """Return the complete answer, however it comes; a stream is put together by the SDK itself."""
-    asked: dict[str, Any] = {"model": "assistant", "messages": HELLO, **fields}
-    if not stream:
-        return client.chat.completions.create(**asked)
-    with client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as events:
-        return events.get_final_completion()
+    return ask_chat(client, stream, **{"model": "assistant", **fields})
 
 
 def say(claude: Anthropic, stream: bool, **fields: Any) -> Any:
-    """Return the complete message, however it comes."""
-    asked: dict[str, Any] = {"model": "assistant", "max_tokens": 100, "messages": HELLO, **fields}
-    if not stream:
-        return claude.messages.create(**asked)
-    with claude.messages.stream(**asked) as events:
-        return events.get_final_message()
+    return ask_message(claude, stream, **{"model": "assistant", **fields})
 
 
 def script(vendor: Upstream, stream: bool, said: wire.Answer, cut: wire.Cut = wire.whole_piece) -> None:

@@ -22,12 +22,6 @@ MID_BODY: list[Step] = [Head(200, (("content-type", "application/json"),)), Chun
 
 
 @pytest.fixture(scope="module")
-def vendor() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Iterator[Gateway]:
     config = {
         "providers": {"claude": {"kind": "anthropic", "base_url": vendor.url, "api_key": "k"}},

@@ -10,7 +10,7 @@ from mainstay.core.target import TALKS, Operation, Target
 from mainstay.providers.config import AnthropicConfig, EchoConfig, ModelConfig, OpenAIConfig, VendorConfig
 from mainstay.providers.http import Endpoint
 from mainstay.providers.offers import able, by_operation, endpoint_of, others_of
-from mainstay.providers.tasks import ECHOED
+from mainstay.providers.tasks.echo import ECHOED
 from mainstay.providers.vendors import VendorRow
 
 ENGINE = Endpoint(Origin("localhost", 0), b"/v1", ())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.providers.wire import count, is_foreign, mend
+from mainstay.providers.wire import count, is_foreign, mend, money, service
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,43 @@ def test_a_half_that_stands_alone_is_replaced_and_nothing_else(sent: bytes, mend
 )
 def test_a_signature_with_a_vendors_name_before_it_is_that_vendors(signature: str, foreign: bool) -> None:
     assert is_foreign(signature) is foreign
+
+
+@pytest.mark.parametrize(
+    ("value", "pico"),
+    [
+        (0, 0),
+        (0.00014, 140_000_000),
+        (1e-12, 1),
+        (12, 12 * 10**12),
+        ({"total_cost": 0.5, "input_tokens_cost": 0.1}, 5 * 10**11),
+        ({}, None),
+        (-1, None),
+        (True, None),
+        ("0.1", None),
+        (float("inf"), None),
+        (None, None),
+    ],
+)
+def test_an_amount_is_read_as_the_decimal_it_was_written_as(value: object, pico: int | None) -> None:
+    assert money(value) == pico
+
+
+def test_ticks_are_ten_thousand_millionths_of_a_dollar() -> None:
+    assert money(37_756_000, ticks=True) == 3_775_600_000
+
+
+@pytest.mark.parametrize(
+    ("value", "tier"),
+    [
+        ("priority", "priority"),
+        ("FLEX", "flex"),
+        ("default", ""),
+        ("standard", ""),
+        (None, ""),
+        (3, ""),
+        ("x" * 99, ""),
+    ],
+)
+def test_only_a_tier_that_is_not_the_usual_one_has_a_name(value: object, tier: str) -> None:
+    assert service(value) == tier

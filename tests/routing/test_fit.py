@@ -58,8 +58,9 @@ def test_a_target_that_lacks_what_is_needed_cannot() -> None:
     assert [(row.target.model, row.lacks, row.reason) for row in unfit] == [
         ("toolless", frozenset({Feature.TOOLS}), "lacks tools")
     ]
-    error = unfit[0].error()
+    error = unfit[0].error(make_call(TOOLS).ask)
     assert isinstance(error, Unsupported)
+    assert error.param == "tools"
     assert "'toolless'" in error.message
     assert "tools" in error.message
 
@@ -79,7 +80,7 @@ def test_a_prompt_that_no_tokenizer_could_fit_is_not_sent() -> None:
     assert names(row.target for row in unfit) == ["small"]
     assert unfit[0].reason == f"at least {unfit[0].tokens} tokens for a window of 2000"
     assert 2_000 < unfit[0].tokens < 10_000
-    error = unfit[0].error()
+    error = unfit[0].error(of_words(10_000).ask)
     assert isinstance(error, ContextOverflow)
     assert "2000" in error.message
 
@@ -197,8 +198,8 @@ def test_a_target_that_cannot_be_asked_at_all_is_left_out_and_its_window_with_it
     ordered, unfit = fitting(call, [talks, embeds])
     assert names(ordered) == ["embeds"]
     assert [(one.target.model, one.reason) for one in unfit] == [("talks", "has no embeddings")]
-    assert isinstance(unfit[0].error(), Unsupported)
-    assert unfit[0].error().param == "model"
+    assert isinstance(unfit[0].error(call.ask), Unsupported)
+    assert unfit[0].error(call.ask).param == "model"
     ordered, unfit = fitting(make_call(), [embeds, talks])
     assert names(ordered) == ["talks"]
     assert unfit[0].operation is Operation.CHAT

@@ -158,3 +158,25 @@ def test_a_broken_answer_goes_elsewhere_where_there_is_somewhere() -> None:
     step = after(make([A]), A, UpstreamInterrupted("x"))
     assert step is not None
     assert step.target is A
+
+
+@given(st.lists(st.floats(0, 1, exclude_max=True), min_size=2, max_size=2, unique=True))
+def test_waits_are_drawn_at_random_so_that_callers_do_not_come_back_in_step(draws: list[float]) -> None:
+    def waits(error: MainstayError) -> list[float]:
+        found = []
+        for drawn in draws:
+            progress = Progress(Rules(attempts=4), [A], 60.0, lambda drawn=drawn: drawn)  # type: ignore[misc]  # bound now
+            step = after(progress, A, error)
+            assert step is not None
+            found.append(step.delay)
+        return found
+
+    for error, least, most in (
+        (UpstreamFailed("x"), 0.0, 0.5),
+        (UpstreamRateLimited("x"), 0.25, 0.5),
+        (UpstreamRateLimited("x", retry_after=2.0), 2.0, 2.05),
+    ):
+        found = waits(error)
+        assert all(least <= delay <= most for delay in found)
+        # The more was drawn, the longer.
+        assert (found[0] <= found[1]) == (draws[0] <= draws[1]) or found[0] == found[1]

@@ -28,6 +28,7 @@ from mainstay.core.errors import (
 )
 from mainstay.core.events import Frame, TextDelta
 from mainstay.core.record import Record
+from mainstay.core.seal import mark
 from mainstay.core.target import Target
 from mainstay.core.timeouts import Timeouts
 from mainstay.core.usage import Usage
@@ -134,6 +135,19 @@ def test_targets_then_fallbacks_are_asked_until_one_answers() -> None:
         ("c", "p-c", "fallback", ""),
     ]
     assert (call.record.target, call.record.provider, call.record.vendor) == ("c", "p-c", "openai")
+
+
+def test_who_sealed_reasoning_last_is_asked_first_among_the_targets_and_not_among_the_fallbacks() -> None:
+    for makers, asked in ((("p-b",), ["b", "a", "c"]), (("p-b", "p-a"), ["a", "b", "c"]), (("p-c",), ["a", "b", "c"])):
+        blocks = [{"type": "thinking", "thinking": "", "signature": f"responses:rs:{mark(one, 'g')}"} for one in makers]
+        said = {"role": "assistant", "content": "x", "thinking_blocks": blocks}
+        body = {"model": "r", "messages": [{"role": "user", "content": "x"}, said]}
+        ask = read_ask(json.dumps(body).encode())
+        for one in (ask, ask.asking(ask.prompt)):
+            wire = Wire(**{name: UpstreamFailed("no") for name in "abc"})
+            with contextlib.suppress(UpstreamFailed):
+                go(make_route(C, targets=(A, B), attempts=3), wire, replace(make_call(), ask=one))
+            assert wire.asked == asked
 
 
 def test_a_fallback_to_the_same_model_is_no_other_target() -> None:

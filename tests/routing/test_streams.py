@@ -13,6 +13,7 @@ from mainstay.core.errors import (
     UpstreamTimeout,
 )
 from mainstay.core.events import Event, Finished, FinishReason, Frame, Started, TextDelta, ToolStarted
+from mainstay.core.record import Attempt
 from mainstay.routing import streams
 from mainstay.routing.streams import Resumed, Watched, hold
 
@@ -96,12 +97,12 @@ def test_a_filter_that_cuts_a_stream_is_told_as_such() -> None:
 
 def test_a_held_answer_comes_whole_or_not_at_all() -> None:
     async def run() -> list[Sequence[Frame]]:
-        return await read(await hold(Script(TextDelta("a"), TextDelta("b"), STOP)))
+        return await read(await hold(Script(TextDelta("a"), TextDelta("b"), STOP), Attempt()))
 
     assert text_of(asyncio.run(run())) == "ab"
     broken = Script(TextDelta("a"), UpstreamInterrupted("cut"))
     with pytest.raises(UpstreamInterrupted):
-        asyncio.run(hold(broken))
+        asyncio.run(hold(broken, Attempt()))
     assert broken.closed == 1
 
 
@@ -109,7 +110,7 @@ def test_an_answer_too_long_to_hold_is_given_up(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(streams, "_MOST", 15)
     script = Script(*(TextDelta("a") for _ in range(9)))
     with pytest.raises(UpstreamBroken):
-        asyncio.run(hold(script))
+        asyncio.run(hold(script, Attempt()))
     assert script.closed == 1
 
 

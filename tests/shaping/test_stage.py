@@ -398,6 +398,27 @@ def test_a_request_names_a_version_and_fills_its_places(client: OpenAI, vendor: 
 
 
 @pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"messages": ASK}),
+        ("/v1/messages", {"messages": ASK, "max_tokens": 10}),
+        ("/v1/responses", {"input": "How old is Ada?"}),
+    ],
+)
+def test_callers_of_every_dialect_name_a_prompt_by_name_and_version(
+    client: OpenAI, vendor: Upstream, gateway: Gateway, path: str, body: dict[str, Any]
+) -> None:
+    vendor.script(json_reply(completion()))
+    fields = {"model": "able", "prompt": "support@2", **body}
+    client.post(path.removeprefix("/v1"), body=fields, cast_to=object)
+    (request,) = vendor.requests
+    said = json.loads(request.body)
+    assert "prompt" not in said
+    assert [turn["content"] for turn in said["messages"]] == ["The old one.", "How old is Ada?"]
+    assert gateway.journal()[-1].prompt == "support@2"
+
+
+@pytest.mark.parametrize(
     ("model", "prompt", "param"),
     [
         ("able", "suport@10", "prompt"),
@@ -473,3 +494,23 @@ def test_anthropics_callers_get_the_same(gateway: Gateway, vendor: Upstream) -> 
     )
     assert answer.content[0].text == GOOD  # type: ignore[union-attr]  # a text block
     assert len(vendor.requests) == 2
+
+
+def test_a_prompt_changes_with_an_edit_and_no_restart(client: OpenAI, vendor: Upstream, gateway: Gateway) -> None:
+    vendor.handler = lambda request: json_reply(completion())
+    before = gateway.pids("worker")
+    config = json.loads(json.dumps(gateway.config))
+    config["prompts"]["support@11"] = {"system": "The newest, for {{brand}}.", "variables": {"brand": {}}}
+    config["routes"]["support"]["prompt"] = "support@2"
+
+    def says(prompt: Any) -> str:
+        extra = {"prompt": prompt} if prompt else {}
+        client.chat.completions.create(model="support", messages=ASK, extra_body=extra)
+        return str(sent(vendor, -1)["messages"][0]["content"])
+
+    assert says(None) == "You answer for Acme. Be brief."
+    gateway.write(config)
+    gateway.until(lambda: says(None) == "The old one.")
+    assert says({"id": "support", "version": "11", "variables": {"brand": "Ada"}}) == "The newest, for Ada."
+    assert gateway.journal()[-1].prompt == "support@11"
+    assert gateway.pids("worker") == before

@@ -14,8 +14,11 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 import mainstay.batches.store
+import mainstay.cost.store
+import mainstay.governance.store
 import mainstay.identity.store
 import mainstay.store
+import mainstay.store.audit
 import mainstay.telemetry.store
 from mainstay.core.errors import StartError
 from mainstay.store import sql
@@ -88,6 +91,9 @@ def test_migrating_gives_the_tables_that_the_rooms_describe(engine: Engine) -> N
         mainstay.telemetry.store.metadata,
         mainstay.identity.store.metadata,
         mainstay.batches.store.metadata,
+        mainstay.cost.store.metadata,
+        mainstay.governance.store.metadata,
+        mainstay.store.audit.metadata,
     ]
     with reading(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

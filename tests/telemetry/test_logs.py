@@ -19,18 +19,51 @@ from mainstay.telemetry.logs import redact
         "bearer abc.def.ghijklmnop=",
         "https://example.com/v1?key=abcdef&x=1",
         "https://example.com/v1?x=1&api_key=abcdef",
+        "https://example.com/v1?access_token=abcdef&x=1",
+        "https://bucket.example/a?X-Amz-Credential=abcdef&x=1",
+        "postgresql://mainstay:abcdef@db.example/mainstay",
+        "gsk_abcdefghijklmnopqrstuvwx",
+        "hf_abcdefghijklmnopqrstuvwx",
+        "AKIAabcdefABCDEFGHIJ".upper(),
+        "AIzaSyabcdefghijklmnopqrstuvwxyz0123456",
+        "eyJhbGciOiJIUzI1NiJ9.abcdefghijkl.mnopqrstuvwx",
+        "authorization: Basic abcdefgh",
+        "(b'cookie', b'session=abcdef; other=abcdef')",
+        '"x-api-key": "abcdefgh"',
     ],
 )
 def test_what_looks_like_a_credential_is_replaced(secret: str) -> None:
     cleaned = redact(f"it failed: {secret} was refused")
-    assert "abcdef" not in cleaned
+    assert "abcdef" not in cleaned.lower()
     assert "[redacted]" in cleaned
     assert cleaned.startswith("it failed: ")
 
 
 def test_plain_words_stay() -> None:
-    text = "model gpt-4o-mini at route assistant, request 01a1fd58-13e7-777b-87e0-130cd4ec1066"
-    assert redact(text) == text
+    for text in (
+        "model gpt-4o-mini at route assistant, request 01a1fd58-13e7-777b-87e0-130cd4ec1066",
+        "https://example.com:8080/a/b?page=2&limit=3",
+        "the key 'test' of team red; authorization failed, and no cookie was set",
+        "restart_needed: server.host, server.port or server.workers changed",
+    ):
+        assert redact(text) == text
+
+
+def test_whatever_a_line_is_given_is_cleaned() -> None:
+    code = (
+        "from mainstay.telemetry.logs import configure_logs; import structlog\n"
+        "configure_logs('json', 'info')\n"
+        "class Odd:\n"
+        "    def __repr__(self): return 'Odd(ms-abcdefghijklmnop)'\n"
+        "held = {'headers': [('cookie', 'ms-abcdefghijklmnop')], 'ms-abcdefghijklmnop': 1}\n"
+        "structlog.get_logger().info('x', a=Odd(), b=held, c=ValueError('sk-abcdefghijklmnop'),\n"
+        "    d=b'ms-abcdefghijklmnop',\n"
+        "    e=('sk-abcdefghijklmnop',), f={'ms-abcdefghijklmnop'}, n=1, t=True, none=None)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    line = json.loads(done.stderr)
+    assert "abcdefghijklmnop" not in done.stderr
+    assert (line["n"], line["t"], line["none"]) == (1, True, None)
 
 
 def test_lines_are_json_with_the_processs_context_and_tracebacks_are_cleaned_too() -> None:

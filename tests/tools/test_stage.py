@@ -1,8 +1,10 @@
 """Tools run for a model: official SDKs in front of a gateway, an official tool server beside it, a scripted model."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -21,6 +23,7 @@ WEATHER = "tools__weather"
 MINE: Any = {"name": "send_mail", "parameters": {"type": "object", "properties": {"text": {"type": "string"}}}}
 FUNCTION: Any = {"type": "function", "function": MINE}
 CLAUDES: Any = {"name": "send_mail", "input_schema": MINE["parameters"]}
+PROGRAM = Path(__file__).parents[1] / "support" / "tool_program.py"
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 Call = tuple[str, str, str]
 
@@ -122,6 +125,12 @@ def gateway(
                 "team": {"url": server.url, "teams": ["red"], "keys": ["bob"], "tools": ["weather"], **secret},
                 "away": {"url": "http://127.0.0.1:9/mcp", "timeout": "1s"},
                 "hostile": {"url": f"{hostile.url}/mcp", "timeout": "1s", **secret},
+                "program": {
+                    "command": [sys.executable, str(PROGRAM)],
+                    "environment": {"TOOL_TOKEN": "${TOOL_TOKEN}"},
+                    "tools": ["add", "who"],
+                    "keys": ["alice", "bob"],
+                },
             }
         },
         "routes": {
@@ -136,6 +145,7 @@ def gateway(
             "brave": {"targets": ["gpt"], "tools": {"mcp": ["away", "tools/weather"]}},
             "strict": {"targets": ["gpt"], "tools": {"mcp": ["away"], "required": True}},
             "hostile": {"targets": ["gpt"], "tools": {"mcp": ["hostile"]}},
+            "programs": {"targets": ["gpt"], "tools": {"mcp": ["program"]}},
         },
     }
     env = {"TOOL_TOKEN": "tool-secret-0123456789"}
@@ -553,3 +563,25 @@ def test_anthropics_errors_are_anthropics(claude: Anthropic, model: Model) -> No
     model.will(("", [weather("toolu_1")]), Reply(500), Reply(500), Reply(500), Reply(500), Reply(500))
     with pytest.raises(anthropic.APIStatusError):
         message(claude, False)
+
+
+@BOTH
+def test_a_programs_tools_are_run_for_those_who_may(gateway: Gateway, model: Model, stream: bool) -> None:
+    people: dict[str, str] = gateway.people  # type: ignore[attr-defined]  # made with the gateway
+    served = set()
+    for name in ("alice", "bob"):
+        model.will(("", [("call_1", "program__add", '{"a": 2, "b": 3}'), ("call_2", "program__who", "{}")]), "Five.")
+        with OpenAI(base_url=f"{gateway.url}/v1", api_key=people[name], max_retries=0) as sdk:
+            answer = chat(sdk, stream, model="programs")
+        assert answer.choices[0].message.content == "Five."
+        assert [tool["function"]["name"] for tool in model.heard(0)["tools"]] == ["program__add", "program__who"]
+        told = [turn["content"] for turn in model.heard()["messages"] if turn["role"] == "tool"]
+        assert told[0] == "5"
+        served.add(told[1].split()[0])
+        assert last(gateway).steps.count(" ok ") == 2
+    # A process for each, and in each worker.
+    assert len(served) == 2
+    model.will("Nothing to call.")
+    with OpenAI(base_url=f"{gateway.url}/v1", api_key=people["eve"], max_retries=0) as sdk:
+        chat(sdk, stream, model="programs")
+    assert "tools" not in model.heard()

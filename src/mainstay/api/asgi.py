@@ -22,6 +22,7 @@ from mainstay.api.mcp import McpEndpoint
 from mainstay.api.mcp_tool import AskWire
 from mainstay.api.moderations import ModerationsWire
 from mainstay.api.openai import OpenAIPages, OpenAIWire
+from mainstay.api.passing import Passing
 from mainstay.api.rerank import RerankWire
 from mainstay.api.responses import ResponsesKeeper, ResponsesPages, ResponsesWire
 from mainstay.batches.desk import Desk
@@ -44,6 +45,8 @@ _FILES, _BATCHES = "/v1/files", "/v1/batches"
 _MCP = "/mcp"
 #: Paths with names below them, and the pages of each name.
 _PAGES = {_RESPONSES: ("", "cancel", "input_items"), _FILES: ("", "content"), _BATCHES: ("", "cancel")}
+#: What the control process answers, and all that is below.
+_ADMIN = ("/api", "/console")
 _RERANK = ("/v1/rerank", "/v2/rerank", "/rerank")
 
 
@@ -66,6 +69,7 @@ class Api:
         health: answers for the process.
         values: where responses are kept.
         desk: where files and batches are kept, None where that is switched off.
+        passing: passes on what the control process answers.
     """
 
     def __init__(
@@ -75,8 +79,10 @@ class Api:
         health: HealthEndpoints,
         values: KeyValues | None = None,
         desk: Desk | None = None,
+        passing: Passing | None = None,
     ) -> None:
         self._observer = observer
+        self._passing = passing
         self._openai, self._anthropic = OpenAIPages(gate), AnthropicPages(gate)
         self._wires: dict[str, CallerWire] = {"openai": OpenAIWire(), "anthropic": AnthropicWire()}
         self._wires |= {"responses": ResponsesWire(), "cohere": RerankWire(), "mcp": AskWire(None)}
@@ -129,12 +135,15 @@ class Api:
         try:
             if path in self.calls:
                 raise MethodNotAllowed("POST")
+            if route in _ADMIN and self._passing is not None:
+                request.record.status = await self._passing.serve(scope, receive, send, request.id_header)
+                return
             top = _top_of(path)
             below = self._below.get(top)
             if below is not None:
                 await below(request, path[len(top) + 1 :])
                 return
-            if route == "_OTHER" or top in _PAGES:
+            if route == "_OTHER" or route in _ADMIN or top in _PAGES:
                 raise NotFound(f"There is nothing at {path[:200]}; the HTTP reference lists every path.")
             if scope["method"] not in ("GET", "HEAD"):
                 raise MethodNotAllowed("GET")
@@ -196,6 +205,9 @@ def _other_wires(rerank: CallerWire) -> tuple[tuple[str, Operation, CallerWire],
 def _route_of(path: str) -> str:
     """Return the pattern that a path with a name in it is of, for metrics; ``_OTHER`` when there is none."""
     top = _top_of(path)
+    for admin in _ADMIN:
+        if path == admin or path.startswith(f"{admin}/"):
+            return admin
     if top in _PAGES:
         name, _, page = path[len(top) + 1 :].partition("/")
         page = f"/{page}" if page in _PAGES[top] else "/_OTHER"

@@ -5,8 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from mainstay.api.door import Request, presented_key
-from mainstay.api.files import limit_of, need, owner_of, page_of, query_of
+from mainstay.api.door import Request
+from mainstay.api.files import limit_of, need, page_of, query_of, visit_of
 from mainstay.api.gate import Gate
 from mainstay.batches.desk import Desk
 from mainstay.batches.port import BatchRow
@@ -65,10 +65,7 @@ class BatchesPages:
         Raises:
             MainstayError: it cannot be done; the message says why.
         """
-        caller = self._gate().keys.find(presented_key(request.headers))
-        owner = owner_of(caller)
-        method: str = request.scope["method"]
-        name, _, page = rest.partition("/")
+        caller, owner, method, name, page = visit_of(self._gate(), request, rest)
         if not name and method == "POST":
             asked = _read(await request.body())
             lifetime = asked.output_expires_after.seconds if asked.output_expires_after is not None else None

@@ -138,13 +138,15 @@ class Calls:
         gate = self._gate()
         record.config = gate.config_hash
         caller = gate.keys.find(head.key)
-        record.key, record.team = caller.name, caller.team
+        record.key, record.team, record.organisation = caller.name, caller.team, caller.organisation
         if self._media is not None and request.is_form:
             ask = self._media.read_form(await request.form())
         else:
             body = await request.body()
             ask = self._wire.read(body) if self._keeper is None else await self._keeper.read(body, caller)
-        record.asked, record.stream = ask.model[:_MAX_NAME], ask.stream
+        record.asked, record.stream, record.user = ask.model[:_MAX_NAME], ask.stream, ask.user
+        if head.tags:
+            record.tags = list(head.tags)
         served = gate.find(ask.model, caller)
         record.route = served.name
         if served.keep_content:
@@ -162,6 +164,7 @@ class Calls:
             head.hops,
             gate.priority(head.priority, caller),
             given=request.headers,
+            tags=head.tags,
         )
         return await served.line(call), ask, caller
 

@@ -27,6 +27,8 @@ _UPWARD = (b"openai-", b"anthropic-", b"x-stainless-", b"idempotency-key")
 #: Who pays upstream is the operator's to say.
 _OPERATORS = frozenset((b"openai-organization", b"openai-project", b"anthropic-workspace-id"))
 _MAX_HOPS = 4
+_SANE_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_MAX_TAGS = 8
 
 
 class Head:
@@ -79,6 +81,24 @@ class Head:
     def priority(self) -> bytes | None:
         """How much the caller says that the request matters."""
         return self._headers.get(b"x-mainstay-priority")
+
+    @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """What the caller wants the request counted under: ``x-mainstay-tags: project-x,nightly``.
+
+        Raises:
+            InvalidRequest: there are too many, or one is no name.
+        """
+        given = self._headers.get(b"x-mainstay-tags")
+        if not given:
+            return ()
+        tags = dict.fromkeys(tag.strip() for tag in given.decode("latin-1").split(",") if tag.strip())
+        if len(tags) > _MAX_TAGS or not all(_SANE_TAG.fullmatch(tag) for tag in tags):
+            raise InvalidRequest(
+                f"'x-mainstay-tags' takes up to {_MAX_TAGS} tags of 1 to 64 letters, digits and . _ : - , with commas "
+                "between them."
+            )
+        return tuple(sorted(tags))
 
     def check_json(self) -> None:
         """Refuse a body that is not JSON as it stands.
@@ -214,6 +234,9 @@ class Request:
         """Send a whole response; ``extra`` are further headers, ``error`` what it tells of."""
         self.record.status = status
         lines = b"content-type: " + kind + b"\r\n" + self.reasons(error)
+        if error is not None and error.headers:
+            # When to ask again is said above, and only where asking again makes sense.
+            extra = (*extra, *(pair for pair in error.headers if not pair[0].startswith(b"retry-after")))
         for name, value in extra:
             # An upstream's word must stay one header.
             if b"\n" not in value and b"\r" not in value:
@@ -247,6 +270,9 @@ class Request:
             lines += b"www-authenticate: Bearer\r\n"
         if error is not None and error.status in (429, 503):
             lines += b"retry-after: %d\r\n" % max(1, ceil(error.retry_after or 1))
+            if error.retry_after:
+                # Whole seconds are what every client reads; the official SDKs read this first.
+                lines += b"retry-after-ms: %d\r\n" % max(1, ceil(error.retry_after * 1000))
         if record.attempts and error is not None and error.status != 429 and not isinstance(error, Unavailable):
             # Mainstay has tried what made sense; a client that tries again multiplies the load.
             lines += b"x-should-retry: false\r\n"

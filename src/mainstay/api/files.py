@@ -5,8 +5,7 @@ A file is its team's, or its key's where that has no team; to everyone else it d
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
@@ -18,12 +17,22 @@ from mainstay.batches.port import FileRow
 from mainstay.core.call import Caller
 from mainstay.core.errors import InvalidRequest, MethodNotAllowed, NotFound
 
-__all__ = ["FilesPages", "limit_of", "need", "owner_of", "page_of", "query_of"]
+__all__ = ["FilesPages", "Visit", "limit_of", "need", "owner_of", "page_of", "query_of", "visit_of"]
 
 _PURPOSES = ("batch", "assistants", "fine-tune", "vision", "user_data", "evals", "batch_output")
 _PAGE = _LARGEST_PAGE = 10_000
 _LONGEST_NAME = 255
 _PIECE = 512 * 1024
+
+
+class Visit(NamedTuple):
+    """Who asks for what below a path of their own: ``/v1/files/NAME/PAGE``; both are "" for the path itself."""
+
+    caller: Caller
+    owner: str
+    method: str
+    name: str
+    page: str
 
 
 class FilesPages:
@@ -44,10 +53,7 @@ class FilesPages:
         Raises:
             MainstayError: it cannot be done; the message says why.
         """
-        caller = self._gate().keys.find(presented_key(request.headers))
-        owner = owner_of(caller)
-        method: str = request.scope["method"]
-        name, _, page = rest.partition("/")
+        _, owner, method, name, page = visit_of(self._gate(), request, rest)
         if not name:
             if method == "POST":
                 await self._add(request, owner)
@@ -56,8 +62,7 @@ class FilesPages:
                 await self._list(request, owner)
         elif page == "content":
             need(method, "GET")
-            path = await self._desk.do(lambda service: service.content(owner, name))
-            await _send(request, path)
+            await _send(request, await self._desk.do(lambda service: service.content(owner, name)))
         elif page:
             raise NotFound("There is nothing at this path; the HTTP reference lists every path.")
         elif method == "DELETE":
@@ -98,6 +103,17 @@ class FilesPages:
             lambda service: service.files(owner, purpose=purpose, after=after, limit=limit, newest=newest)
         )
         await request.respond(200, page_of([_shown(row) for row in rows], more))
+
+
+def visit_of(gate: Gate, request: Request, rest: str) -> Visit:
+    """Return who asks for what; ``rest`` is what follows the path, without its first slash.
+
+    Raises:
+        Unauthenticated: nobody we know.
+    """
+    caller = gate.keys.find(presented_key(request.headers))
+    name, _, page = rest.partition("/")
+    return Visit(caller, owner_of(caller), request.scope["method"], name, page)
 
 
 def owner_of(caller: Caller) -> str:
@@ -161,9 +177,8 @@ def _plain(name: str) -> str:
     return "".join(c for c in last if c.isprintable())[:_LONGEST_NAME] or "file"
 
 
-async def _send(request: Request, path: Path) -> None:
-    """Send a file piece by piece."""
-    file = await asyncio.to_thread(_open, path)
+async def _send(request: Request, file: BinaryIO) -> None:
+    """Send a file piece by piece, and close it."""
     try:
         await request.open_stream((), b"application/octet-stream")
         while piece := await asyncio.to_thread(file.read, _PIECE):
@@ -171,10 +186,3 @@ async def _send(request: Request, path: Path) -> None:
         await request.close(b"")
     finally:
         file.close()
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        return open(path, "rb")
-    except FileNotFoundError:
-        raise NotFound("This file was deleted a moment ago.", param="file_id", code="file_not_found") from None

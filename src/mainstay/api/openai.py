@@ -17,6 +17,10 @@ from mainstay.providers.openai import OpenAIStreamWriter, read_ask, render_error
 __all__ = ["OpenAIPages", "OpenAIWire"]
 
 
+#: Asks some servers for the usage so far in every chunk.
+_RUNNING = b'"continuous_usage_stats"'
+
+
 class OpenAIWire:
     """Chat completions, as the official OpenAI SDKs speak them; see :class:`~mainstay.api.calls.CallerWire`."""
 
@@ -40,6 +44,7 @@ class OpenAIWire:
             id=record.id,
             created=record.at // 1000,
             legacy_functions=wants_legacy(ask),
+            running_usage=ask.include_usage and _RUNNING in ask.raw,
         )
 
     def error(self, error: MainstayError, record: Record) -> tuple[int, bytes]:

@@ -158,7 +158,7 @@ class ResponsesKeeper:
                 # An upstream's own items do not tell whose they are.
                 entries[f"{home}/item/{item}"] = response_id.encode()
         try:
-            await self._values.put(entries, self._gate().responses.expire)
+            await self._values.put(entries, self._gate().responses.expire, (caller.organisation, caller.team))
         except Unavailable:
             # The answer is good; only what builds on it will not find it.
             self._unkept.add()

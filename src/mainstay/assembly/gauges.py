@@ -1,11 +1,12 @@
-"""What is known of each model, as gauges."""
+"""What is known of each model, and what the till has counted, as gauges."""
 
 from collections.abc import Mapping
 
+from mainstay.cost.till import Till
 from mainstay.routing.standing import Standing
 from mainstay.telemetry.metrics import Slab
 
-__all__ = ["show_standings"]
+__all__ = ["show_standings", "show_till"]
 
 _STATES = {"closed": 0.0, "half-open": 1.0, "open": 2.0}
 
@@ -22,3 +23,15 @@ def show_standings(standings: Mapping[str, Standing], slab: Slab, worker: str, n
         if standing.admission is not None:
             slab.counter("mainstay_upstream_limit", worker, name).set(standing.admission.limit)
             slab.counter("mainstay_upstream_waiting", worker, name).set(standing.admission.waiting)
+
+
+def show_till(till: Till, slab: Slab, worker: str, before: tuple[int, int]) -> tuple[int, int]:
+    """Add to the counters what the till has counted since ``before``; return what it had counted by now.
+
+    A worker in the slot of one that died goes on where that one's counters stand.
+    """
+    now = till.overdrafts, till.unpriced
+    if now != before:
+        slab.counter("mainstay_budget_overdrafts_total", worker).add(now[0] - before[0])
+        slab.counter("mainstay_unpriced_attempts_total", worker).add(now[1] - before[1])
+    return now

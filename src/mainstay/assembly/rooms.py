@@ -6,11 +6,14 @@ was learnt of them.
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from mainstay.api.gate import Gate, Served
+from mainstay.assembly.footprints import footprints_of
+from mainstay.assembly.prices import ledger_stages, prices_of, shown
 from mainstay.assembly.routes import admission_of, probe_of, route_of
 from mainstay.assembly.targets import local_endpoint, reached, target_of, vendors_of
 from mainstay.config.load import Loaded
@@ -19,6 +22,12 @@ from mainstay.core.clock import monotonic
 from mainstay.core.ports import Transport
 from mainstay.core.target import TALKS, Operation, Target
 from mainstay.core.timeouts import Timeouts
+from mainstay.cost.stage import Charge
+from mainstay.cost.till import Priced, Till
+from mainstay.energy import Footprints
+from mainstay.energy.intensity import open_intensities
+from mainstay.energy.jobs import Today, Windows
+from mainstay.energy.tally import Tally
 from mainstay.engines.port import EngineAddress
 from mainstay.guardrails import Screens
 from mainstay.identity.keyring import KeyRing
@@ -71,12 +80,25 @@ class Rooms:
 
     Args:
         ring: who the keys belong to.
+        till: where calls reserve what they may cost.
+        tally: finds the energy of calls.
         note: told of each probe that ended.
         values: where turns are kept that callers must go on with.
     """
 
-    def __init__(self, ring: KeyRing, note: Note = lambda *_: None, values: KeyValues | None = None) -> None:
+    def __init__(
+        self,
+        ring: KeyRing,
+        till: Till,
+        tally: Tally,
+        note: Note = lambda *_: None,
+        values: KeyValues | None = None,
+    ) -> None:
+        self._tally = tally
+        self._today: Today | None = None
+        self._local: frozenset[str] = frozenset()
         self._ring = ring
+        self._till = till
         self._note = note
         self._probes: Probes | None = None
         self._open = NullKeyRing(ring)
@@ -93,6 +115,12 @@ class Rooms:
         """What is known of each model now served."""
         return {name: standing for name, (_, standing) in self._known.items()}
 
+    @property
+    def local_calls(self) -> int:
+        """How many calls of engines on this machine are under way."""
+        known = self.standings
+        return sum(known[name].in_flight for name in self._local if name in known)
+
     def describe(self) -> Mapping[str, str]:
         """Return how each model is, in a few words; see :meth:`Standing.describe`."""
         now = monotonic()
@@ -103,19 +131,19 @@ class Rooms:
         loaded, engines = blueprint.loaded, blueprint.engines
         config = loaded.config
         vendors = vendors_of(config)
-        providers = {
-            name: self._provider(row, engines.get(name), vendors.get(name)) for name, row in config.providers.items()
-        }
+        rows = config.providers.items()
+        providers = {name: self._provider(name, row, engines.get(name), vendors.get(name)) for name, row in rows}
         others = by_operation(
-            (name, others_of(row, vendors.get(name), reached(engines.get(name)), self._transport))
-            for name, row in config.providers.items()
+            (name, others_of(row, vendors.get(name), reached(engines.get(name)), self._transport)) for name, row in rows
         )
-        targets = {
-            name: target_of(
-                name, row, config.providers[row.provider], engines.get(row.provider), vendors.get(row.provider), others
-            )
-            for name, row in config.models.items()
-        }
+        prices = prices_of(loaded, vendors)
+        self._till.renew(prices)
+        footprints = footprints_of(config)
+        self._local = frozenset(name for name, row in config.models.items() if row.provider in engines)
+        self._tally.renew(footprints, self._local)
+        self._renew_today(config)
+        targets = _targets(config, engines, vendors, others, prices, footprints)
+        hold, charge = ledger_stages(config.cost, self._till)
         standings = self._standings(config, targets, vendors)
         call = CallProvider(providers, others)
         observe = Observe()
@@ -126,22 +154,47 @@ class Rooms:
             line = compile_line(
                 (
                     observe,
+                    hold,
                     *self._screens.steps(route.language),
-                    *self._reads(route, config, targets, standings, call),
+                    *self._reads(route, config, targets, standings, charge, call),
                     *self._tools.stages(route.tools),
                     compile_shape(route.form, route.attempts, templates, route.prompt or "", route.pin),
-                    route_of(route, targets, standings),
+                    route_of(route, targets, standings, config.cost),
+                    charge,
                     call,
                 )
             )
-            full = route.content == "full"
+            full = route.content != "none"
             talks = any(targets[entry.model].operations & TALKS for entry in route.targets)
             served[name] = Served(name, line, route.timeouts.limits(), full, "mainstay", route.store_responses, talks)
         for name, target in targets.items():
             if name not in served:
-                line = compile_line((observe, Shape(templates=templates), Route(First(), (target,), standings), call))
+                # A budget's own choice of a smaller model is not for who asks for this very one.
+                alone = Route(First(), (target,), standings)
+                line = compile_line((observe, hold, Shape(templates=templates), alone, charge, call))
                 talks = bool(target.operations & TALKS)
                 served[name] = Served(name, line, _DEFAULTS, False, target.provider, talks=talks)
+        self._renew_probes(config, targets, standings, call)
+        keys = self._ring if config.identity.required else self._open
+        now, origins = int(time.time()), frozenset(config.mcp.origins)
+        return Gate(served, keys, loaded.hash, now, config.overload.classes, config.responses, origins)
+
+    def _renew_today(self, config: Config) -> None:
+        """Follow today's carbon intensity, where the configuration names a source of it."""
+        energy = config.energy
+        self._today = None
+        if energy.live is None or energy.zone is None or energy.method == "off":
+            return
+        windows = Windows(open_intensities(energy.live, self._transport(False, None)), energy.stale, energy.refresh)
+        self._today = Today(windows, partial(self._tally.shift, energy.zone))
+
+    def _renew_probes(
+        self,
+        config: Config,
+        targets: Mapping[str, Target],
+        standings: Mapping[str, Standing],
+        call: CallProvider,
+    ) -> None:
         if self._probes is not None:
             self._probes.stop()
         probed = {
@@ -150,9 +203,6 @@ class Rooms:
             if row.probe and Operation.CHAT in targets[name].operations
         }
         self._probes = Probes(probed, standings, compile_line((call,)), self._note)
-        keys = self._ring if config.identity.required else self._open
-        now, origins = int(time.time()), frozenset(config.mcp.origins)
-        return Gate(served, keys, loaded.hash, now, config.overload.classes, config.responses, origins)
 
     def _reads(
         self,
@@ -160,11 +210,12 @@ class Rooms:
         config: Config,
         targets: Mapping[str, Target],
         standings: Mapping[str, Standing],
+        charge: Charge,
         call: CallProvider,
     ) -> tuple[Read, ...]:
         """Return the step that reads for the models of a route, if the route wants one."""
         ears = route.modalities.audio if route.modalities is not None else None
-        hearing = ears and Hearing(ears, compile_line((Route(First(), (targets[ears],), standings), call)))
+        hearing = ears and Hearing(ears, compile_line((Route(First(), (targets[ears],), standings), charge, call)))
         wished = route.language.targets.values() if route.language is not None else ()
         own = [targets[name] for name in (*(entry.model for entry in route.targets), *route.fallback, *wished)]
         return self._readers.steps(route.modalities, config.reading, own, hearing or None, self._transport(False, None))
@@ -173,6 +224,8 @@ class Rooms:
         """Send the probes that are due at monotonic second ``now``; to be called several times a second."""
         if self._probes is not None:
             self._probes.tick(now)
+        if self._today is not None:
+            self._today.tick()
 
     def _standings(
         self, config: Config, targets: Mapping[str, Target], vendors: Mapping[str, VendorRow]
@@ -194,14 +247,16 @@ class Rooms:
         self._credentials, self._known = credentials, known
         return self.standings
 
-    def _provider(self, row: ProviderConfig, engine: EngineAddress | None, vendor: VendorRow | None) -> Provider:
+    def _provider(
+        self, name: str, row: ProviderConfig, engine: EngineAddress | None, vendor: VendorRow | None
+    ) -> Provider:
         if isinstance(row, EchoConfig):
             return Echo(row.delay, row.gap)
         if engine is not None:
             return HttpProvider(OpenAICodec(), local_endpoint(engine), self._transport(False, None))
         if isinstance(row, VendorConfig):
             assert vendor is not None
-            codec = make_codec(vendor.wire)
+            codec = make_codec(vendor.wire, name)
             base_url, path = address(vendor, row.parameters, row.base_url)
             credentials = vendor_credentials(vendor, codec, key_of(row))
             return self._bought(row, base_url, make_vendor_codec(vendor, codec, path), credentials)
@@ -230,7 +285,33 @@ class Rooms:
         """Stop probing and close every connection to an upstream."""
         if self._probes is not None:
             await self._probes.aclose()
+        if self._today is not None:
+            await self._today.aclose()
         await self._readers.aclose()
         await self._tools.aclose()
         for transport in self._transports.values():
             await transport.aclose()
+
+
+def _targets(
+    config: Config,
+    engines: Mapping[str, EngineAddress],
+    vendors: Mapping[str, VendorRow],
+    others: Mapping[Operation, Mapping[str, Provider]],
+    prices: Mapping[str, Priced],
+    footprints: Footprints | None,
+) -> dict[str, Target]:
+    """Return every model as routes see it."""
+    return {
+        name: target_of(
+            name,
+            row,
+            config.providers[row.provider],
+            engines.get(row.provider),
+            vendors.get(row.provider),
+            others,
+            footprints.coefficients(name) if footprints is not None else None,
+            shown(prices[name]),
+        )
+        for name, row in config.models.items()
+    }

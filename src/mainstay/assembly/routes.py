@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from mainstay.config.schema import Config, ProviderConfig, RouteSection
 from mainstay.core.target import Target
+from mainstay.cost.config import CostConfig
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.providers.bedrock.config import BedrockConfig
 from mainstay.providers.config import EchoConfig, ModelConfig, OpenAIConfig, VendorConfig
@@ -17,6 +18,7 @@ from mainstay.routing.cheapest import Cheapest
 from mainstay.routing.config import RouteConfig
 from mainstay.routing.fastest import Fastest
 from mainstay.routing.first import First
+from mainstay.routing.greenest import Greenest
 from mainstay.routing.hedge import Hedge
 from mainstay.routing.least_loaded import LeastLoaded
 from mainstay.routing.limit import Aimd, Auto, Fixed, Limit
@@ -38,6 +40,7 @@ _CHOOSERS: Mapping[str, Callable[[Loads], Chooser]] = {
     "fastest": Fastest,
     "least-loaded": LeastLoaded,
     "cheapest": lambda _: Cheapest(),
+    "greenest": lambda _: Greenest(),
     "sticky": Sticky,
 }
 
@@ -77,7 +80,10 @@ def admission_of(config: Config, name: str, vendor: VendorRow | None, lag: Lag) 
     return Admission(limit, calls=overload.queue, wait=overload.wait, shares=overload.shares, lag=lag)
 
 
-def route_of(route: RouteSection, targets: Mapping[str, Target], standings: Mapping[str, Standing]) -> Route:
+def route_of(
+    route: RouteSection, targets: Mapping[str, Target], standings: Mapping[str, Standing], cost: CostConfig
+) -> Route:
+    """Return the loop over attempts of one route."""
     weighted = [replace(targets[entry.model], weight=entry.weight) for entry in route.targets]
     fallback = [targets[name] for name in route.fallback]
     alternatives = len(weighted) + len(fallback) > 1
@@ -92,8 +98,14 @@ def route_of(route: RouteSection, targets: Mapping[str, Target], standings: Mapp
         paced=route.stream_upstream == "always" or (route.stream_upstream == "auto" and alternatives),
         hedge=Hedge(route.hedge) if route.hedge is not None else None,
         flights=SingleFlight() if route.single_flight else None,
-        wished={name: targets[name] for name in route.language.targets.values()} if route.language else None,
+        wished={name: targets[name] for name in _wishes(route, cost)},
     )
+
+
+def _wishes(route: RouteSection, cost: CostConfig) -> set[str]:
+    """Return the models that a stage before the route's may want asked first."""
+    wishes = set(route.language.targets.values()) if route.language is not None else set()
+    return wishes | {row.soft.model for row in cost.budgets.values() if row.soft is not None and row.soft.model}
 
 
 def _resort(route: RouteConfig, targets: Mapping[str, Target]) -> Resort | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mainstay.config.schema import Config, ProviderConfig
-from mainstay.core.target import Feature, Operation, Target
+from mainstay.core.target import ASSUMED, Feature, Operation, Target
 from mainstay.engines.port import EngineAddress
 from mainstay.providers.bedrock.config import BedrockConfig
 from mainstay.providers.config import EchoConfig, ModelConfig, VendorConfig
@@ -32,6 +32,7 @@ def local_endpoint(engine: EngineAddress) -> Endpoint:
 
 
 def reached(engine: EngineAddress | None) -> tuple[Endpoint, frozenset[Operation]] | None:
+    """Return where an engine of our own is reached and what it can be asked; None where there is none."""
     return (local_endpoint(engine), engine.operations) if engine is not None else None
 
 
@@ -42,17 +43,19 @@ def target_of(
     engine: EngineAddress | None,
     vendor: VendorRow | None,
     others: Mapping[Operation, Mapping[str, Provider]],
+    footprint: tuple[float, float] | None = None,
+    prices: tuple[float, float] | None = None,
 ) -> Target:
+    """Return one model as routes see it."""
     lacks = model.lacks
     if isinstance(provider, EchoConfig):
         lacks |= ECHO_LACKS
     else:
         lacks |= provider.lacks
     if vendor is not None and isinstance(provider, VendorConfig):
-        lacks |= frozenset(Feature) - vendor.can - provider.can
+        lacks |= frozenset(Feature) - ASSUMED - vendor.can - provider.can
     if engine is not None:
         lacks |= engine.lacks
-    price = model.price
     talks = (vendor is None or vendor.talks) and (engine is None or Operation.CHAT in engine.operations)
     target = Target(
         name,
@@ -63,6 +66,7 @@ def target_of(
         lacks=lacks,
         max_output=model.max_output,
         window=model.context_window or (engine.context if engine is not None else 0),
-        prices=(float(price.input), float(price.output)) if price is not None else None,
+        prices=prices,
+        footprint=footprint,
     )
     return able(target, model, others, talks=talks)

@@ -1,6 +1,6 @@
 """``batches:`` in the configuration: files that callers leave here, and the jobs that work through them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -41,6 +41,10 @@ class BatchesConfig(Section):
     max_storage: Annotated[Size, Field(ge=1024)] = 5 * 1024**3
     """Bytes that the files of one team may take together, those that batches wrote included. One upload is limited by
     ``server.max_body``."""
+
+    when: Literal["now", "greenest"] = "now"
+    """When a batch begins. ``greenest``: when the grid is cleanest within its completion window, as ``energy.live``
+    foretells; at once, where nothing is foretold or the time would become short."""
 
     expire: PositiveDuration = 30 * 86400.0
     """How long a file is kept, unless whoever made it asked for less. A batch is forgotten with its last file."""

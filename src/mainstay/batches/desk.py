@@ -14,6 +14,7 @@ import structlog
 
 from mainstay.batches.config import BatchesConfig
 from mainstay.core.errors import StartError, Unavailable
+from mainstay.store.sealing import Seal
 
 if TYPE_CHECKING:
     from mainstay.batches.service import Service
@@ -35,9 +36,11 @@ class Desk:
         url: the database, as ``store.url``.
         home: the folder Mainstay writes to.
         rules: limits.
+        seal: seals and opens files.
     """
 
-    def __init__(self, url: str, home: Path, rules: BatchesConfig) -> None:
+    def __init__(self, url: str, home: Path, rules: BatchesConfig, seal: Seal | None = None) -> None:
+        self._seal = seal
         self._url = url
         self._home = home
         self._rules = rules
@@ -71,7 +74,7 @@ class Desk:
         try:
             with self._lock:
                 if self._service is None:
-                    self._service = open_service(self._url, self._home, self._rules)
+                    self._service = open_service(self._url, self._home, self._rules, self._seal)
             return work(self._service)
         except (SQLAlchemyError, OSError, StartError) as error:
             # Not the error's own text: it may quote a row.

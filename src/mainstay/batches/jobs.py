@@ -19,16 +19,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mainstay.batches import store
 from mainstay.batches.config import BatchesConfig
-from mainstay.batches.port import BatchRow
+from mainstay.batches.port import BatchRow, Begin, Meter, Meters
 from mainstay.batches.sender import Sender
 from mainstay.batches.service import blob, folder, node_of
 from mainstay.batches.work import Work
 from mainstay.core.clock import monotonic
 from mainstay.core.ports import Origin, Transport
 from mainstay.store.files import private_dir
+from mainstay.store.sealing import Seal
 from mainstay.store.sql import reading, writing
 
-__all__ = ["Runner", "origin_of"]
+__all__ = ["Runner", "meters_of", "origin_of"]
 
 _log = structlog.get_logger("mainstay.batches")
 #: Seconds between two looks at the database, and the most batches at work at once.
@@ -52,6 +53,9 @@ class Runner:
         pepper: what passes are sealed with.
         origin: returns where the gateway listens, None while it is not up.
         connect: returns a transport, for the event loop it is called in.
+        meters: count the work; used in the runner's thread only.
+        begin: returns what tells when batches begin; None: all do at once.
+        seal: seals and opens files.
     """
 
     def __init__(
@@ -62,13 +66,20 @@ class Runner:
         pepper: bytes,
         origin: Callable[[], Origin | None],
         connect: Callable[[], Transport],
+        meters: Meters | None = None,
+        begin: Callable[[Transport], Begin] | None = None,
+        seal: Seal | None = None,
     ) -> None:
+        self._seal = seal
         self._engine = engine
         self._home = home
         self._rules = rules
         self._pepper = pepper
         self._origin = origin
         self._connect = connect
+        self._meters = meters or Meters()
+        self._connect_begin = begin
+        self._begin: Begin | None = None
         self._works: dict[str, tuple[Work, asyncio.Task[None]]] = {}
         #: When a batch that met a fault may be tried again, in monotonic seconds.
         self._again: dict[str, float] = {}
@@ -90,7 +101,10 @@ class Runner:
         try:
             while not stop.is_set() and not _taken(lock):
                 await asyncio.to_thread(stop.wait, _LOOK)
+            # A runner that was killed may have left rows counted as under way.
+            self._meters.in_flight.set(0)
             sender = Sender(transport, self._origin, self._pepper, self._rules)
+            self._begin = self._connect_begin(transport) if self._connect_begin is not None else None
             while not stop.is_set():
                 try:
                     await self._look(node, sender)
@@ -110,7 +124,7 @@ class Runner:
 
     async def _look(self, node: str, sender: Sender) -> None:
         """Begin and end work as the database has it."""
-        rows = await asyncio.to_thread(self._open_batches, node)
+        rows, count = await asyncio.to_thread(self._open_batches, node)
         self._reap()
         now = monotonic()
         for row in rows:
@@ -119,8 +133,11 @@ class Runner:
                 if row.status == "cancelling":
                     at_work[0].cancel()
             elif len(self._works) < _AT_ONCE and self._again.get(row.id, 0.0) <= now:
-                work = Work(row, self._engine, self._home, self._rules, sender)
+                work = Work(row, self._engine, self._home, self._rules, sender, self._meters, self._begin, self._seal)
                 self._works[row.id] = (work, asyncio.create_task(work.run()))
+        self._meters.unfinished.set(count)
+        waiting = [row.created_at for row in rows if row.id not in self._works]
+        self._meters.waiting.set(max(0.0, time.time() - min(waiting)) if waiting else 0.0)
         if now - self._swept > _SWEEP or not self._swept:
             self._swept = now
             await asyncio.to_thread(self.sweep)
@@ -138,9 +155,11 @@ class Runner:
                 reason = type(getattr(error, "orig", None) or error).__name__
                 _log.error("batch_interrupted", batch=name, reason=reason)
 
-    def _open_batches(self, node: str) -> list[BatchRow]:
+    def _open_batches(self, node: str) -> tuple[list[BatchRow], int]:
+        """Return the oldest batches that are not finished, one more than can be at work, and how many there are."""
         with reading(self._engine) as connection:
-            return store.open_batches(connection, node, _AT_ONCE)
+            rows = store.open_batches(connection, node, _AT_ONCE + 1)
+            return rows, len(rows) if len(rows) <= _AT_ONCE else store.count_open(connection, node=node)
 
     def sweep(self) -> None:
         """Remove files that have expired, files that nobody knows of, and batches of long ago.
@@ -175,6 +194,17 @@ class Runner:
             elif not store.known_files(connection, [path.name]):
                 found.append(path)
         return found
+
+
+def meters_of(counter: Callable[..., Meter]) -> Meters:
+    """Return what counts the work, each opened by the name of its metric and the values of its labels."""
+    return Meters(
+        counter("mainstay_batch_rows_total", "completed"),
+        counter("mainstay_batch_rows_total", "failed"),
+        counter("mainstay_batch_rows_in_flight"),
+        counter("mainstay_batches_unfinished"),
+        counter("mainstay_batch_oldest_waiting_seconds"),
+    )
 
 
 def origin_of(url: str) -> Origin | None:

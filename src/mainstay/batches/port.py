@@ -1,8 +1,15 @@
-"""What a file and a batch are, as values that workers and the control process share."""
+"""What a file and a batch are, as values that workers and the control process share; and what is counted of them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import msgspec
 
-__all__ = ["BatchRow", "FileRow"]
+__all__ = ["BatchRow", "Begin", "FileRow", "Meter", "Meters"]
+
+
+#: Returns when to begin work of so many seconds, now being the second and the third the end of it; seconds since 1970.
+Begin = Callable[[float, float, float], Awaitable[float]]
 
 
 class FileRow(msgspec.Struct, frozen=True):
@@ -46,3 +53,38 @@ class BatchRow(msgspec.Struct, frozen=True):
     error_file_id: str | None = None
     metadata: str | None = None
     errors: str | None = None
+
+
+class Meter(Protocol):
+    """A number that somebody reads: a counter, or a gauge."""
+
+    def add(self, value: float = 1.0, /) -> None:
+        """Add ``value``."""
+        ...
+
+    def set(self, value: float, /) -> None:
+        """Replace the value."""
+        ...
+
+
+class _Unread:
+    """A number that nobody reads."""
+
+    def add(self, value: float = 1.0, /) -> None:
+        """Do nothing."""
+
+    def set(self, value: float, /) -> None:
+        """Do nothing."""
+
+
+class Meters(msgspec.Struct, frozen=True):
+    """What is counted of the work on batches; by default, for nobody."""
+
+    #: Rows that got an answer, and rows that got none.
+    completed: Meter = _Unread()
+    failed: Meter = _Unread()
+    #: Rows that are asked now.
+    in_flight: Meter = _Unread()
+    #: Batches that are not finished, and the seconds for which the oldest of those that nobody works on has waited.
+    unfinished: Meter = _Unread()
+    waiting: Meter = _Unread()

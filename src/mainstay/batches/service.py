@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from sqlalchemy import Engine
@@ -15,12 +16,14 @@ from sqlalchemy import Engine
 from mainstay.batches import store
 from mainstay.batches.config import BatchesConfig
 from mainstay.batches.port import BatchRow, FileRow
-from mainstay.core.errors import BodyTooLarge, InvalidRequest, NotFound
+from mainstay.core.errors import BodyTooLarge, InvalidRequest, NotFound, Unavailable
 from mainstay.core.ids import uuid7
-from mainstay.store.files import create_once, private_dir, write_atomic
+from mainstay.store.files import create_once, private_dir
+from mainstay.store.sealed_file import open_file, write_file
+from mainstay.store.sealing import NullSeal, Seal, SealLost
 from mainstay.store.sql import open_engine, reading, writing
 
-__all__ = ["Service", "blob", "folder", "node_of", "open_service"]
+__all__ = ["Service", "blob", "folder", "node_of", "open_service", "team_of"]
 
 _WINDOW = re.compile(r"([1-9][0-9]{0,3})(m|h|d)")
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
@@ -56,11 +59,18 @@ class Service:
         home: the folder Mainstay writes to.
         rules: limits.
         clock: seconds since 1970.
+        seal: seals and opens files.
     """
 
     def __init__(
-        self, engine: Engine, home: Path, rules: BatchesConfig, clock: Callable[[], float] = time.time
+        self,
+        engine: Engine,
+        home: Path,
+        rules: BatchesConfig,
+        clock: Callable[[], float] = time.time,
+        seal: Seal | None = None,
     ) -> None:
+        self._seal = seal or NullSeal()
         self._engine = engine
         self._home = home
         self._rules = rules
@@ -88,7 +98,10 @@ class Service:
             f"file-{uuid7().replace('-', '')}", owner, self._node, purpose, filename, len(data), now, now + life
         )
         private_dir(folder(self._home))
-        write_atomic(blob(self._home, row.id), data)
+        try:
+            write_file(blob(self._home, row.id), data, row.id, self._seal, team_of(owner))
+        except SealLost:
+            raise Unavailable("Files cannot be sealed yet; try again shortly.", retry_after=1.0) from None
         with writing(self._engine) as connection:
             store.add_file(self._engine, connection, row)
         return row
@@ -116,8 +129,8 @@ class Service:
             )
         return rows[:limit], len(rows) > limit
 
-    def content(self, owner: str, name: str) -> Path:
-        """Return where the bytes of a file lie.
+    def content(self, owner: str, name: str) -> BinaryIO:
+        """Open what is in a file; whoever reads it closes it.
 
         Raises:
             NotFound: there is no such file for this owner, or another machine has it.
@@ -126,9 +139,17 @@ class Service:
         path = blob(self._home, row.id)
         if row.node != self._node:
             raise NotFound(f"The content of '{name[:100]}' lies on another machine of this gateway; ask that one.")
-        if not path.is_file():
-            raise _no_file(name)
-        return path
+        try:
+            file = open_file(path, row.id, self._seal)
+        except FileNotFoundError:
+            raise _no_file(name) from None
+        try:
+            # A key that is gone shows here, before anything is sent.
+            file.peek(1)  # type: ignore[attr-defined]  # both kinds are buffered
+        except SealLost:
+            file.close()
+            raise _no_file(name) from None
+        return file
 
     def remove_file(self, owner: str, name: str) -> None:
         """Delete a file.
@@ -183,7 +204,7 @@ class Service:
                 )
             if file.purpose != "batch":
                 raise InvalidRequest("The file must be uploaded with purpose 'batch'.", param="input_file_id")
-            if store.count_open(connection, owner) >= self._rules.max_open:
+            if store.count_open(connection, owner=owner) >= self._rules.max_open:
                 raise InvalidRequest(
                     f"{self._rules.max_open} of your batches are not finished; wait for one of them.",
                     code="too_many_batches",
@@ -254,13 +275,18 @@ class Service:
         return min(asked, usual)
 
 
-def open_service(url: str, home: Path, rules: BatchesConfig) -> Service:
+def team_of(owner: str) -> str:
+    """Return the team whose an owner's files are; "" for a key's own."""
+    return owner.removeprefix("team/") if owner.startswith("team/") else ""
+
+
+def open_service(url: str, home: Path, rules: BatchesConfig, seal: Seal | None = None) -> Service:
     """Return the service of an installation.
 
     Raises:
         StartError: the database or the folder cannot be used.
     """
-    return Service(open_engine(url, create=False), home, rules)
+    return Service(open_engine(url, create=False), home, rules, seal=seal)
 
 
 def _no_file(name: str) -> NotFound:

@@ -16,18 +16,22 @@ __all__ = [
     "add_batch",
     "add_file",
     "change_batch",
+    "clip_files",
     "count_open",
     "expired_files",
+    "files_of_node",
     "find_batch",
     "find_file",
     "forget_batches",
     "is_in_use",
     "known_files",
+    "list_all_batches",
     "list_batches",
     "list_files",
     "metadata",
     "open_batches",
     "remove_files",
+    "resize_file",
     "total_bytes",
 ]
 
@@ -118,6 +122,23 @@ def known_files(connection: Connection, names: Sequence[str]) -> set[str]:
     return found
 
 
+def files_of_node(connection: Connection, node: str) -> list[FileRow]:
+    """Return all files that lie on a machine, the oldest first."""
+    query = select(_files).where(_files.c.node == node).order_by(_files.c.id)
+    return [FileRow(**row) for row in connection.execute(query).mappings()]
+
+
+def resize_file(connection: Connection, name: str, size: int) -> None:
+    """Note that a file has another size."""
+    connection.execute(_files.update().where(_files.c.id == name).values(bytes=size))
+
+
+def clip_files(connection: Connection, expires_at: int, made_before: int) -> int:
+    """Have files that were made before a second expire at another, if they would later; return how many."""
+    late = (_files.c.created_at < made_before, _files.c.expires_at > expires_at)
+    return connection.execute(_files.update().where(*late).values(expires_at=expires_at)).rowcount
+
+
 def remove_files(connection: Connection, names: Sequence[str]) -> None:
     """Forget files."""
     connection.execute(_files.delete().where(_files.c.id.in_(names)))
@@ -146,9 +167,28 @@ def list_batches(connection: Connection, owner: str, *, after: str | None, limit
     return [BatchRow(**row) for row in found]
 
 
-def count_open(connection: Connection, owner: str) -> int:
-    """Return how many batches of ``owner`` are not finished."""
-    query = select(func.count()).select_from(_batches).where(_batches.c.owner == owner, _batches.c.status.in_(OPEN))
+def list_all_batches(
+    connection: Connection, *, owners: Sequence[str] | None, status: str | None, after: str | None, limit: int
+) -> list[BatchRow]:
+    """Return at most ``limit`` batches of these owners (None: of all) in this state, the newest first."""
+    query = select(_batches)
+    if owners is not None:
+        query = query.where(_batches.c.owner.in_(owners))
+    if status is not None:
+        query = query.where(_batches.c.status == status)
+    if after is not None:
+        query = query.where(_batches.c.id < after)
+    found = connection.execute(query.order_by(_batches.c.id.desc()).limit(limit)).mappings()
+    return [BatchRow(**row) for row in found]
+
+
+def count_open(connection: Connection, *, owner: str | None = None, node: str | None = None) -> int:
+    """Return how many batches, of ``owner`` or on ``node`` if these are given, are not finished."""
+    query = select(func.count()).select_from(_batches).where(_batches.c.status.in_(OPEN))
+    if owner is not None:
+        query = query.where(_batches.c.owner == owner)
+    if node is not None:
+        query = query.where(_batches.c.node == node)
     return int(connection.execute(query).scalar_one())
 
 

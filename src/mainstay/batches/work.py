@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import structlog
@@ -19,10 +20,12 @@ from sqlalchemy import Engine
 from mainstay.batches import store
 from mainstay.batches.config import BatchesConfig
 from mainstay.batches.lines import Flaw, Row, check, read_rows, recover, write_fault
-from mainstay.batches.port import BatchRow, FileRow
+from mainstay.batches.port import BatchRow, Begin, FileRow, Meters
 from mainstay.batches.sender import Sender
-from mainstay.batches.service import blob
+from mainstay.batches.service import blob, team_of
 from mainstay.core.ids import uuid7
+from mainstay.store.sealed_file import open_file, plain_size, seal_file
+from mainstay.store.sealing import NullSeal, Seal, SealLost
 from mainstay.store.sql import reading, writing
 
 __all__ = ["Results", "Work"]
@@ -30,6 +33,9 @@ __all__ = ["Results", "Work"]
 _log = structlog.get_logger("mainstay.batches")
 #: Seconds between two updates of the counts; then, too, results are brought to the disk.
 _PROGRESS = 0.5
+#: Seconds that a row is thought to take at most, on average, and the longest until what is foretold is looked at anew.
+_ROW = 30.0
+_LOOK = 60.0
 _EXPIRED = "This request could not be executed before the completion window expired."
 
 
@@ -42,14 +48,30 @@ class Work:
         home: the folder Mainstay writes to.
         rules: limits.
         sender: asks rows.
+        meters: count them.
+        begin: tells when to begin; None: at once.
+        seal: opens the file of requests and seals those of results; while rows are asked, results lie plain.
     """
 
-    def __init__(self, row: BatchRow, engine: Engine, home: Path, rules: BatchesConfig, sender: Sender) -> None:
+    def __init__(
+        self,
+        row: BatchRow,
+        engine: Engine,
+        home: Path,
+        rules: BatchesConfig,
+        sender: Sender,
+        meters: Meters | None = None,
+        begin: Begin | None = None,
+        seal: Seal | None = None,
+    ) -> None:
+        self._seal = seal or NullSeal()
         self._row = row
         self._engine = engine
         self._home = home
         self._rules = rules
         self._sender = sender
+        self._meters = meters or Meters()
+        self._begin = begin
         self._halt = asyncio.Event()
         self._late = False
         self._good = Results(home / "files" / f".{row.id}.output")
@@ -86,12 +108,15 @@ class Work:
         """Whether its results were about to be made files before; then no row is left to be asked."""
         return self._row.output_file_id is not None or self._row.error_file_id is not None
 
+    def _open(self) -> BinaryIO:
+        return open_file(blob(self._home, self._row.input_file_id), self._row.input_file_id, self._seal)
+
     def _validate(self) -> None:
         now = int(time.time())
         try:
-            with open(blob(self._home, self._row.input_file_id), "rb") as file:
+            with self._open() as file:
                 total, flaws = check(file, self._row.endpoint, self._rules)
-        except FileNotFoundError:
+        except (FileNotFoundError, SealLost):
             total, flaws = 0, [_gone()]
         if flaws:
             return self._fail(flaws)
@@ -100,7 +125,7 @@ class Work:
 
     async def _ask_all(self) -> None:
         try:
-            file = open(blob(self._home, self._row.input_file_id), "rb")  # noqa: ASYNC230, SIM115  # closed below
+            file = self._open()
         except FileNotFoundError:
             await asyncio.to_thread(self._fail, [_gone()])
             return
@@ -110,6 +135,7 @@ class Work:
         timer = asyncio.get_running_loop().call_later(max(0.0, left), self._halt.set)
         if left <= 0 or self._row.status == "cancelling":
             self._halt.set()
+        await self._hold()
         lanes = [asyncio.create_task(self._lane(rows)) for _ in range(self._rules.concurrency)]
         try:
             await self._watch(lanes)
@@ -122,6 +148,19 @@ class Work:
         self._late = self._halt.is_set() and self._row.status == "in_progress" and time.time() >= self._row.expires_at
         if self._late:
             await asyncio.to_thread(self._expire)
+
+    async def _hold(self) -> None:
+        """Wait until it is time to begin. What has begun goes on, and as much time is kept in hand as it may take."""
+        if self._begin is None or self._good.count or self._bad.count:
+            return
+        seconds = self._row.total / self._rules.concurrency * _ROW
+        while not self._halt.is_set():
+            now = time.time()
+            start = await self._begin(seconds, now, self._row.expires_at - seconds)
+            if start <= now:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._halt.wait(), min(start - now, _LOOK))
 
     async def _watch(self, lanes: Sequence[asyncio.Task[None]]) -> None:
         """Wait until every lane has ended, and tell of progress meanwhile."""
@@ -143,9 +182,14 @@ class Work:
             row = next(rows, None)
             if row is None:
                 return
-            result = await self._sender.ask(row, self._row.key, self._halt)
+            self._meters.in_flight.add(1)
+            try:
+                result = await self._sender.ask(row, self._row.key, self._halt)
+            finally:
+                self._meters.in_flight.add(-1)
             if result is not None:
                 (self._good if result.good else self._bad).add(result.line)
+                (self._meters.completed if result.good else self._meters.failed).add()
 
     def _note(self) -> None:
         """Bring results to the disk, and their number to the database."""
@@ -156,11 +200,12 @@ class Work:
 
     def _expire(self) -> None:
         """Say of every row that was not asked in time that it was not."""
-        with open(blob(self._home, self._row.input_file_id), "rb") as file:
+        with self._open() as file:
             done = self._good.open() | self._bad.open()
             for row in read_rows(file):
                 if row.custom_id not in done:
                     self._bad.add(write_fault(row.custom_id, "batch_expired", _EXPIRED))
+                    self._meters.failed.add()
         self._note()
 
     def _finish(self) -> None:
@@ -209,7 +254,7 @@ class Work:
             results.drop()
             return None
         path = blob(self._home, name)
-        size = results.rename(path)
+        size = results.rename(path, self._seal, team_of(row.owner))
         return FileRow(
             name,
             row.owner,
@@ -285,12 +330,23 @@ class Results:
         except FileNotFoundError:
             return 0
 
-    def rename(self, path: Path) -> int:
-        """Put it at ``path``, unless that was done before; return its bytes."""
+    def rename(self, path: Path, seal: Seal, team: str) -> int:
+        """Put it at ``path``, sealed where that is wanted, unless that was done before; return its bytes.
+
+        Raises:
+            OSError: it cannot be; to be tried again.
+        """
         self.sync()
         with contextlib.suppress(FileNotFoundError):
-            self._path.rename(path)
-        return path.stat().st_size
+            if seal.enabled:
+                try:
+                    seal_file(self._path, path, path.name, seal, team)
+                except SealLost:
+                    raise OSError("there is no key to seal results with") from None
+                self._path.unlink()
+            else:
+                self._path.rename(path)
+        return plain_size(path)
 
     def drop(self) -> None:
         """Remove it."""

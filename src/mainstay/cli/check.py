@@ -16,7 +16,7 @@ __all__ = ["check"]
 
 
 def check(file: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Find every problem of a configuration without starting anything.
+    """Find every problem of a configuration; start nothing.
 
     Each comes with its file, line and the nearest right name. Ends with exit code 0 when the configuration is right
     and 2 when it is not.

@@ -1,8 +1,11 @@
 """The database as a command opens it, whether or not a server runs. Does not know what the command does with it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import typer
 
 from mainstay.config import Loaded
 from mainstay.runtime.state import has_begun
@@ -10,7 +13,12 @@ from mainstay.runtime.state import has_begun
 if TYPE_CHECKING:  # SQLAlchemy costs a quarter of a second, which 'mainstay --help' should not
     from sqlalchemy import Engine
 
-__all__ = ["opened"]
+__all__ = ["actor", "load_newest", "opened"]
+
+
+def actor() -> str:
+    """Return who types, as the audit log has it: the number of the system's account, not its name."""
+    return f"uid:{os.getuid()}"
 
 
 @contextmanager
@@ -33,3 +41,19 @@ def opened(loaded: Loaded) -> Iterator["Engine"]:
         raise explained(error, engine.url) from None
     finally:
         engine.dispose()
+
+
+def load_newest(engine: "Engine", loaded: Loaded) -> None:
+    """Load what the workers' journals hold, as the control process does: with its entries in the books.
+
+    What cannot be loaded now is told of, and is no reason not to go on.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from mainstay.cost.store import post
+    from mainstay.telemetry.jobs import Loader
+
+    try:
+        Loader(engine, loaded.home / "journal", post=post).load_once()
+    except (SQLAlchemyError, OSError) as error:
+        typer.echo(f"The newest records could not be loaded yet ({type(error).__name__}).", err=True)

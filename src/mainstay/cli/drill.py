@@ -52,7 +52,7 @@ def drill(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the timeline of every fault.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Play sixteen faults against a configuration; print a score card.
+    """Play sixteen faults against a configuration; keep score.
 
     A real gateway runs on a copy of the configuration in which every provider is a scripted one on this machine: no
     key is needed, nothing is sent anywhere, and a gateway that runs here is not touched. Without a route that has a

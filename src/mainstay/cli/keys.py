@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mainstay.cli.database import opened
+from mainstay.cli.database import actor, opened
 from mainstay.cli.options import AsJson, ConfigOption, find_config
 from mainstay.cli.output import print_json, print_rows
 from mainstay.config import load_config
@@ -53,9 +53,15 @@ def _create(
     team: Annotated[str, typer.Option(help="The team that the key belongs to.")] = "",
     routes: Annotated[str, typer.Option(help="Routes it may call, comma-separated; all by default.")] = "",
     expires: Annotated[str, typer.Option(help="How long it works: 12h, 90d; for ever by default.")] = "",
-    budget: Annotated[str, typer.Option(help="US dollars per period: 20/month. Stored, not enforced yet.")] = "",
-    rpm: Annotated[int | None, typer.Option(help="Requests per minute. Stored, not enforced yet.")] = None,
-    tpm: Annotated[int | None, typer.Option(help="Tokens per minute. Stored, not enforced yet.")] = None,
+    budget: Annotated[str, typer.Option(help="US dollars it may spend per period: 20/month.")] = "",
+    rpm: Annotated[int | None, typer.Option(help="Requests it may make in any minute.")] = None,
+    tpm: Annotated[int | None, typer.Option(help="Tokens it may use in any minute, in and out.")] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE[@SCOPE]", help="What it may do in the admin API; nothing by default. May be repeated."
+        ),
+    ] = None,
     stdin: Annotated[
         bool, typer.Option("--stdin", help="Take an existing key from standard input instead of making one.")
     ] = False,
@@ -69,11 +75,17 @@ def _create(
     Examples:
       mainstay keys create alice
       mainstay keys create shop --team web --routes assistant --expires 90d
+      mainstay keys create console --role owner
+      mainstay keys create ci --team web --role developer
       KEY=$(mainstay keys create ci --expires 1h)
     """
     lasts = _duration("--expires", expires) if expires else None
     wanted = tuple(part.strip() for part in routes.split(",") if part.strip())
     with _opened(config, wanted) as keys:
+        from mainstay.identity.roles import Scope, parse_grant
+
+        # A key of a team is for the team unless it says otherwise.
+        grants = [parse_grant(text, Scope(team=team)) for text in role or ()]
         minted = keys.create(
             name,
             team=team,
@@ -83,10 +95,9 @@ def _create(
             rpm=rpm,
             tpm=tpm,
             key=sys.stdin.readline().strip() if stdin else None,
+            grants=grants,
+            by=actor(),
         )
-    limits = [option for option, value in (("--budget", budget), ("--rpm", rpm), ("--tpm", tpm)) if value]
-    if limits:
-        typer.echo(f"{' and '.join(limits)}: stored; not enforced by this version.", err=True)
     _show(minted, as_json, f"Key '{name}' ({minted.row.id}) is made. It is shown only now:")
 
 
@@ -126,7 +137,7 @@ def _revoke(reference: Reference, config: ConfigOption = None, as_json: AsJson =
       mainstay keys revoke key_3fQ9aZ0bT7xk
     """
     with _opened(config) as keys:
-        row = keys.revoke(reference)
+        row = keys.revoke(reference, by=actor())
     if as_json:
         print_json(_public(row))
     else:
@@ -151,7 +162,7 @@ def _rotate(
     """
     seconds = _duration("--grace", grace) if grace else 0.0
     with _opened(config) as keys:
-        minted = keys.rotate(reference, grace=seconds)
+        minted = keys.rotate(reference, grace=seconds, by=actor())
     until = f"The old key works until {_time(minted.row.old_expires_at)}." if seconds else "The old key is dead."
     _show(
         minted, as_json, f"Key '{minted.row.name}' ({minted.row.id}) is rotated. {until} The new one, shown only now:"

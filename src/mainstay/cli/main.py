@@ -6,7 +6,22 @@ from typing import Annotated
 import typer
 
 from mainstay import __version__
-from mainstay.cli import batches, config, keys, models, records
+from mainstay.cli import (
+    audit,
+    batches,
+    config,
+    energy,
+    keys,
+    models,
+    organisations,
+    people,
+    plan,
+    prices,
+    privacy,
+    records,
+    spend,
+    teams,
+)
 from mainstay.cli.chat import chat
 from mainstay.cli.check import check
 from mainstay.cli.drill import drill
@@ -33,9 +48,18 @@ app.command()(drill)
 app.command()(chat)
 app.command()(replay)
 app.add_typer(keys.app, name="keys")
+app.add_typer(organisations.app, name="organisations")
+app.add_typer(teams.app, name="teams")
+app.add_typer(people.app, name="people")
 app.add_typer(models.app, name="models")
 app.add_typer(batches.app, name="batches")
 app.add_typer(records.app, name="records")
+app.add_typer(audit.app, name="audit")
+app.add_typer(privacy.app, name="privacy")
+app.add_typer(spend.app, name="spend")
+app.add_typer(prices.app, name="prices")
+app.add_typer(energy.app, name="energy")
+app.add_typer(plan.app, name="plan")
 app.add_typer(config.app, name="config")
 
 

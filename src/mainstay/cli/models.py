@@ -28,7 +28,7 @@ _GAUGE = re.compile(
 
 @app.callback(invoke_without_command=True)
 def _models(ctx: typer.Context, config: ConfigOption = None, as_json: AsJson = False) -> None:
-    """What callers can ask for, what stands behind it, and how it is.
+    """What callers can ask for, and what stands behind it.
 
     Lists routes and models: a table on a terminal, lines of tab-separated values elsewhere.
 

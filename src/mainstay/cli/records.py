@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from mainstay.cli.database import opened
+from mainstay.cli.database import load_newest, opened
 from mainstay.cli.options import AsJson, ConfigOption, find_config
 from mainstay.cli.output import print_json, printable
 from mainstay.config import load_config
@@ -26,6 +26,7 @@ from mainstay.core.clock import wall_ms
 from mainstay.core.config import parse_duration
 from mainstay.core.errors import StartError
 from mainstay.core.record import Record
+from mainstay.cost.rates import to_usd
 
 if TYPE_CHECKING:  # SQLAlchemy costs a quarter of a second, which 'mainstay --help' should not
     from sqlalchemy import Engine
@@ -137,10 +138,12 @@ def _show(
       mainstay records show 0199c0de-7a01-7b3c-8d4e-5f6071829304
       mainstay records show req-42 --json
     """
+    from mainstay.assembly.kept import open_seal
     from mainstay.telemetry.service import get_record
 
     with _opened(config) as (engine, names):
-        record = get_record(engine, reference)
+        seal = open_seal(engine, load_config(find_config(config), os.environ))
+        record = get_record(engine, reference, seal)
     if record is None:
         raise StartError(f"There is no record with the id or request id '{reference}'.")
     if as_json:
@@ -193,17 +196,11 @@ def _tail(
 
 @contextmanager
 def _opened(config: Path | None) -> Iterator[tuple["Engine", dict[str, str]]]:
-    from sqlalchemy.exc import SQLAlchemyError
-
     from mainstay.identity.service import key_names
-    from mainstay.telemetry.jobs import Loader
 
     loaded = load_config(find_config(config), os.environ)
     with opened(loaded) as engine:
-        try:
-            Loader(engine, loaded.home / "journal").load_once()
-        except (SQLAlchemyError, OSError) as error:
-            typer.echo(f"The newest records could not be loaded yet ({type(error).__name__}).", err=True)
+        load_newest(engine, loaded)
         yield engine, key_names(engine)
 
 
@@ -308,7 +305,7 @@ def _aligned(cells: list[str]) -> str:
 
 def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
     for name, value in _full(record).items():
-        if name in ("attempts", "usage") or value in ("", None):
+        if name in ("attempts", "usage") or value in ("", None, [], {}):
             continue
         shown = _time(record.at) if name == "at" else names.get(record.key, value) if name == "key" else value
         yield f"{name:<16}{printable(str(shown))}"
@@ -324,6 +321,7 @@ def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
             f"{attempt.outcome or 'unfinished'} {attempt.status or ''}".rstrip()
             + f", from {_ms(attempt.offset_ms)} ms: "
             + ", ".join((*timings, f"total {_ms(attempt.total_ms)} ms"))
+            + (f", {to_usd(attempt.cost):f} dollars ({attempt.priced})" if attempt.cost is not None else "")
             + (f" ({'; '.join(ids)})" if ids else "")
         )
     if record.content is not None:
@@ -334,7 +332,7 @@ def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
 def _full(record: Record) -> dict[str, Any]:
     """Return every field but the content, defaults too: a script should not have to guess."""
     values = {name: getattr(record, name) for name in record.__struct_fields__ if name != "content"}
-    values["attempts"] = [_builtin(attempt) for attempt in record.attempts]
+    values["attempts"] = [{**_builtin(attempt), "usage": _builtin(attempt.usage)} for attempt in record.attempts]
     values["usage"] = _builtin(record.usage)
     return values
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mainstay.cli.client import Client, default_url, kept_key
-from mainstay.cli.database import opened
+from mainstay.cli.database import load_newest, opened
 from mainstay.cli.options import AsJson, ConfigOption, find_config
 from mainstay.cli.output import print_json
 from mainstay.config import load_config
@@ -70,13 +70,13 @@ def replay(
 
 
 def _found(reference: str, path: Any) -> Record:
-    from mainstay.telemetry.jobs import Loader
+    from mainstay.assembly.kept import open_seal
     from mainstay.telemetry.service import get_record
 
     loaded = load_config(path, os.environ)
     with opened(loaded) as engine:
-        Loader(engine, loaded.home / "journal").load_once()
-        record = get_record(engine, reference)
+        load_newest(engine, loaded)
+        record = get_record(engine, reference, open_seal(engine, loaded))
     if record is None:
         raise StartError(f"There is no record with the id or request id '{reference}'.")
     return record

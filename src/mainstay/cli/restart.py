@@ -23,7 +23,7 @@ _LOOK_EVERY = 0.05
 
 
 def restart(config: ConfigOption = None, as_json: AsJson = False) -> None:
-    """Replace the running workers one by one, without losing a call.
+    """Replace the running workers one by one; lose no call.
 
     A new worker starts beside the old one, on the same port, and the old one goes once the new one serves: what it
     was answering it finishes, within server.drain, and its clients are told to connect anew.

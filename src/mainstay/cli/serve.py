@@ -55,7 +55,7 @@ def serve(
         int | None, typer.Option(min=1, max=64, help="Run this many workers instead of server.workers.")
     ] = None,
 ) -> None:
-    """Run the gateway and what the configuration asks for beside it.
+    """Run the gateway and what is configured beside it.
 
     Ctrl-C or SIGTERM finishes open answers and stops; a second Ctrl-C stops at once. SIGHUP reads the configuration
     again at once; an edit is noticed within a second anyway.
@@ -98,4 +98,4 @@ def run(path: Path, overrides: Overrides, ready: Callable[[Ready], None]) -> int
         return None if found is None else app.plan(overrides.apply(found), secret)
 
     plan = app.plan(loaded, secret)
-    return supervise(Service(loaded.home, plan, app.worker_main, app.control_main, watch), ready)
+    return supervise(Service(loaded.home, plan, app.worker_main, app.control_main, watch, app.ledger_main), ready)

@@ -19,6 +19,7 @@ from mainstay.cli.models import pull_shown
 from mainstay.cli.options import DEFAULT, ConfigOption, Port, find_config
 from mainstay.cli.serve import Overrides, run
 from mainstay.config import Loaded, default_config_text, load_config
+from mainstay.core.config import is_loopback
 from mainstay.core.errors import ConfigError, SetupError, StartError
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.engines.files import BUNDLED, find_model
@@ -36,7 +37,7 @@ def up(
     config: ConfigOption = None,
     port: Port = None,
 ) -> None:
-    """Start everything and print an address, a key and what to paste.
+    """Start everything; print an address, a key, what to paste.
 
     Writes the configuration if there is none, and fetches the bundled model if the configuration uses it and it is
     not here. Ctrl-C stops everything.
@@ -90,21 +91,32 @@ def _fetch_models(loaded: Loaded) -> None:
 
 
 def _first_key(loaded: Loaded) -> str:
-    """Return the first key, made now if no key exists, or "" when others do and this one is not kept."""
+    """Return the first key, made now if no key exists, or "" when others do and this one is not kept.
+
+    Whoever can read it owns this installation anyway: while it listens on this machine only, the key may administer it.
+    """
+    from mainstay.identity.directory import Directory
     from mainstay.identity.keys import hint
+    from mainstay.identity.roles import Grant, Role
     from mainstay.identity.service import Keys
 
+    grants = [Grant(Role.OWNER)] if is_loopback(loaded.config.server.host) else []
     with opened(loaded) as engine:
         keys = Keys(engine, loaded.home)
         kept = first_key_path(loaded.home)
         with suppress(OSError):
             key = kept.read_text().strip()
-            if keys.any_alive() and hint(key) in {row.hint for row in keys.list()}:
+            known = next((row for row in keys.list() if row.hint == hint(key)), None)
+            if known is not None and keys.any_alive():
+                directory = Directory(engine)
+                # One from before there were roles: somebody must be able to give the others.
+                for grant in grants if not directory.grants() else ():
+                    directory.grant("key", known.id, grant, by="up")
                 return key
             kept.unlink()
         if keys.any_alive():
             return ""
-        key = keys.create("first").key
+        key = keys.create("first", grants=grants, by="up").key
         write_private(kept, key.encode() + b"\n")
         return key
 

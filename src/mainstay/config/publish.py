@@ -37,9 +37,23 @@ def json_schema() -> dict[str, Any]:
         if "const" in kind:
             kind.pop("default", None)
             model["required"] = ["kind", *model.get("required", ())]
+    for place in [schema, *schema["$defs"].values()]:
+        for field in place.get("properties", {}).values():
+            _explain(field, schema["$defs"])
     schema["$defs"] = {**schema["$defs"], "Reference": _REFERENCE}
     _name_vendors(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Mainstay configuration", **schema}
+
+
+def _explain(field: dict[str, Any], defs: dict[str, Any]) -> None:
+    """Give a field the words of what it refers to, where it has none: a text that both share stands there only."""
+    if "description" in field:
+        return
+    for option in (field, *field.get("anyOf", ())):
+        target = defs.get(str(option.get("$ref", "")).rsplit("/", 1)[-1], {})
+        if "description" in target:
+            field["description"] = target["description"]
+            return
 
 
 def _name_vendors(schema: dict[str, Any]) -> None:

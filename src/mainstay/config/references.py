@@ -35,8 +35,9 @@ _HTTP = {
     "openai": (OpenAIConfig.vendor_url, "OPENAI_API_KEY"),
     "anthropic": (AnthropicConfig.vendor_url, "ANTHROPIC_API_KEY"),
 }
-#: A header whose name has one of these in it carries a credential.
+#: A header or variable whose name has one of these in it carries a credential.
 _CREDENTIAL = ("authorization", "cookie", "key", "token", "secret", "password", "credential")
+_WRITTEN_OUT = "holds a secret written out; write ${NAME} to read it from the environment, or file:PATH"
 
 
 def may_listen(host: str, required: bool) -> bool:
@@ -48,6 +49,7 @@ def cross_check(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Findi
     """Yield what is wrong between parts of ``document``; ``raw`` is the same before references were expanded."""
     yield from _listening(document)
     yield from _grpc(document)
+    yield from _sso(document, raw)
     providers, models = _table(document, "providers"), _table(document, "models")
     own, named = _own_vendors(document), _table(document, "vendors")
     for name in named:
@@ -72,6 +74,11 @@ def cross_check(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Findi
         yield from _modalities(("routes", name, "modalities"), row, models, raw)
     yield from _prompts(document, models, raw)
     yield from _tools(document, raw)
+    live = (("energy", "live", field) for field in ("token", "user", "password"))
+    for place in (*live, ("cost", "alerts", "secret")):
+        value = value_at(raw, place)
+        if isinstance(value, str) and value and not is_reference(value):
+            yield Finding(place, _WRITTEN_OUT)
 
 
 def _tools(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Finding]:
@@ -80,8 +87,13 @@ def _tools(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Finding]:
     servers = section if isinstance(section, dict) else {}
     for name, row in servers.items():
         url = row.get("url") if isinstance(row, dict) else None
+        written = value_at(raw, ("mcp", "servers", name))
         if isinstance(url, str) and not _is_loopback_url(url):
-            yield from _written_out(("mcp", "servers", name), value_at(raw, ("mcp", "servers", name)), ())
+            yield from _written_out(("mcp", "servers", name), written, ())
+        environment = written.get("environment") if isinstance(written, dict) else None
+        for variable, value in environment.items() if isinstance(environment, dict) else ():
+            if isinstance(value, str) and not is_reference(value) and _names_a_credential(str(variable)):
+                yield Finding(("mcp", "servers", name, "environment", str(variable)), _WRITTEN_OUT)
     for name, route in _table(document, "routes").items():
         wanted = route.get("tools") if isinstance(route, dict) else None
         granted = wanted.get("mcp") if isinstance(wanted, dict) else None
@@ -200,6 +212,19 @@ def _grpc(document: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(("grpc", "port"), "is the port of HTTP too; choose another")
 
 
+def _sso(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Finding]:
+    """Yield what single sign-on lacks, and a secret of it that is written out."""
+    section = _table(document, "identity").get("oidc")
+    if not isinstance(section, dict):
+        return
+    place = ("identity", "oidc")
+    if find_spec("joserfc") is None:
+        yield Finding(place, "needs a package that is not installed; run: pip install 'mainstay[sso]'")
+    written = value_at(raw, (*place, "client_secret"))
+    if isinstance(written, str) and written and not is_reference(written):
+        yield Finding((*place, "client_secret"), _WRITTEN_OUT)
+
+
 def _own_vendors(document: dict[str, Any]) -> dict[str, VendorRow]:
     """Return the rows under ``vendors`` that are right."""
     rows = {}
@@ -277,14 +302,15 @@ def _written_out(place: Place, raw: Any, names: tuple[str, ...]) -> Iterator[Fin
     written: list[Place] = [(name,) for name in names]
     headers = raw.get("headers") if isinstance(raw, dict) else None
     given = headers if isinstance(headers, dict) else {}
-    written += [("headers", name) for name in given if any(word in name.lower() for word in _CREDENTIAL)]
+    written += [("headers", name) for name in given if _names_a_credential(name)]
     for field in written:
         value = value_at(raw, field)
         if isinstance(value, str) and value and not is_reference(value):
-            yield Finding(
-                (*place, *field),
-                "holds a secret written out; write ${NAME} to read it from the environment, or file:PATH",
-            )
+            yield Finding((*place, *field), _WRITTEN_OUT)
+
+
+def _names_a_credential(name: str) -> bool:
+    return any(word in name.lower() for word in _CREDENTIAL)
 
 
 def _bundled(place: Place, row: Any, raw: dict[str, Any]) -> Iterator[Finding]:

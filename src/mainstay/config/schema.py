@@ -9,7 +9,10 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from mainstay.batches.config import BatchesConfig
 from mainstay.core.config import Name, OrText, Section
+from mainstay.cost.config import CostConfig
+from mainstay.energy.config import EnergyConfig, EnergySection, ModelEnergyConfig
 from mainstay.engines.config import LlamaCppConfig
+from mainstay.governance.config import GovernanceConfig, RouteRetentionConfig
 from mainstay.guardrails.config import LanguageConfig
 from mainstay.identity.config import IdentityConfig
 from mainstay.providers.bedrock.config import BedrockConfig
@@ -24,7 +27,7 @@ from mainstay.store.config import StoreConfig
 from mainstay.telemetry.config import TelemetryConfig
 from mainstay.tools.config import McpConfig, ToolsConfig
 
-__all__ = ["KINDS", "Config", "ProviderConfig", "RouteSection"]
+__all__ = ["KINDS", "Config", "ModelSection", "ProviderConfig", "RouteSection"]
 
 #: Kinds of provider with settings of their own; any other kind is the name of a vendor's row.
 KINDS = ("openai", "anthropic", "bedrock", "llamacpp", "echo")
@@ -52,6 +55,13 @@ def _from_text(value: Any) -> Any:
     return {"system": value} if isinstance(value, str) else value
 
 
+class ModelSection(ModelConfig):
+    """One model of one provider."""
+
+    energy: ModelEnergyConfig | None = None
+    """What it runs on, for its energy and carbon; absent, what the tables know, and assumptions."""
+
+
 class RouteSection(RouteConfig):
     """A name that callers use as ``model``, what stands behind it, and what is done with its calls."""
 
@@ -69,6 +79,9 @@ class RouteSection(RouteConfig):
 
     modalities: ModalitiesConfig | None = None
     """What is read for models of the route that cannot see, hear or open it; absent, such requests are refused."""
+
+    retention: RouteRetentionConfig | None = None
+    """How long its calls are kept; absent, as ``governance.retention`` says."""
 
     tools: ToolsConfig | None = None
     """Tools of MCP servers that its models may use, run by the gateway; absent, callers' own only."""
@@ -89,8 +102,17 @@ class Config(Section):
     overload: OverloadConfig = Field(default_factory=OverloadConfig)
     """Who waits and who is refused when more calls come than a model has room for."""
 
+    cost: CostConfig = Field(default_factory=CostConfig)
+    """Budgets, limits, and what is done about prices that nobody knows."""
+
     telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig)
     """What is logged, and how."""
+
+    governance: GovernanceConfig = Field(default_factory=GovernanceConfig)
+    """What is kept, sealed with which key and for how long, and how the audit log is signed."""
+
+    energy: EnergySection = Field(default_factory=EnergyConfig)
+    """How the energy and carbon of calls are found, and where computing is done; or just the name of a method."""
 
     responses: ResponsesConfig = Field(default_factory=ResponsesConfig)
     """The Responses API: what is kept of it, and how it is spoken."""
@@ -113,7 +135,7 @@ class Config(Section):
     vendors: dict[Name, VendorRow] = {}
     """Vendors that Mainstay does not know, or knows wrongly, by the name that ``kind`` of a provider uses."""
 
-    models: dict[Name, ModelConfig] = {}
+    models: dict[Name, ModelSection] = {}
     """Models, by a name of your choice. Each is also a route of its own name, with itself as the one target."""
 
     prompts: dict[Name, Annotated[PromptConfig, BeforeValidator(_from_text), OrText()]] = {}

@@ -27,12 +27,17 @@ class Priority(IntEnum):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who calls: one key. ``routes`` is what it may call, None meaning everything."""
+    """Who calls: one key, of a team, of an organisation. ``routes`` is what it may call, None meaning everything."""
 
     key: str
     name: str = ""
     team: str = ""
     routes: frozenset[str] | None = None
+    organisation: str = ""
+    #: What stands on the key itself: US dollars per period (``20/month``), requests and tokens a minute; 0: no limit.
+    budget: str = ""
+    rpm: int = 0
+    tpm: int = 0
 
 
 class Ask(msgspec.Struct):
@@ -53,10 +58,17 @@ class Ask(msgspec.Struct):
     operation: Operation = Operation.CHAT
     #: Finds the caller's field that asks for a feature, where it is not the one that OpenAI's chat has for it.
     locate: Callable[["Ask", Feature], str | None] | None = None
+    #: Names what stands at a place of ``prompt`` in the caller's words: the position of a message, of a part of it and
+    #: perhaps of a part within that (none for the message itself), and the field that is meant, "" for all of it.
+    place: Callable[["Ask", int, tuple[int, ...], str], str] | None = None
+    #: The request as the caller sent it, where a stage of the line has changed it.
+    origin: "Ask | None" = None
     #: What makes the prompt fit the model it goes to, in order; each returns the prompt itself where nothing changes.
     adapters: tuple["Adapter", ...] = ()
     #: Features that a model may lack because an adapter does without them.
     spared: frozenset[Feature] = frozenset()
+    #: The end user that the caller says it is for, may be empty.
+    user: str = ""
     #: The content type of ``raw``.
     kind: bytes = b"application/json"
     #: What was read of ``raw`` at the door, for operations without a prompt; of the operation's own type.
@@ -73,7 +85,8 @@ class Ask(msgspec.Struct):
 
     def asking(self, prompt: Prompt) -> "Ask":
         """Return a request of the same caller for ``prompt`` instead, with the same adapters."""
-        return msgspec.structs.replace(self, raw=b"", model=prompt.model, _prompt=prompt, _features=None)
+        first = self.origin or self
+        return msgspec.structs.replace(self, raw=b"", model=prompt.model, origin=first, _prompt=prompt, _features=None)
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -106,6 +119,8 @@ class Call(msgspec.Struct, frozen=True):
     #: Ask the upstream for a stream also for a caller who wants the answer whole: only then is silence noticed in time.
     paced: bool = False
     given: Mapping[bytes, bytes] = {}
+    #: What the caller wants it counted under.
+    tags: tuple[str, ...] = ()
     #: A model to ask before the route's own, and a prompt to use instead of the route's, by their names; "" for none.
     wished_model: str = ""
     wished_prompt: str = ""

@@ -13,6 +13,8 @@ asking again makes sense. One place per dialect renders it (``api/``); nobody el
     │   ├── ContextOverflow       400  context_length_exceeded
     │   ├── ContentFiltered       400  content_filter
     │   ├── LanguageNotAllowed    400  language_not_allowed
+    │   ├── BudgetExceeded        402  budget_exceeded
+    │   ├── RateLimited           429  rate_limit_exceeded   (our own limit, not an upstream's)
     │   ├── Unauthenticated       401  invalid_api_key
     │   ├── Forbidden             403  route_not_allowed
     │   ├── ModelNotFound         404  model_not_found
@@ -37,13 +39,16 @@ asking again makes sense. One place per dialect renders it (``api/``); nobody el
     ├── Unavailable               503  unavailable
     └── SetupError                        no HTTP: a command ends with an exit code
         ├── ConfigError           exit 2
-        └── StartError            exit 1
+        ├── StartError            exit 1
+        └── PriceError            exit 1
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
     "BodyTooLarge",
+    "BudgetExceeded",
     "CallerError",
     "CallerGone",
     "ConfigError",
@@ -59,6 +64,8 @@ __all__ = [
     "ModelNotFound",
     "NotFound",
     "OutputInvalid",
+    "PriceError",
+    "RateLimited",
     "RequestTimeout",
     "SetupError",
     "StartError",
@@ -90,6 +97,8 @@ class MainstayError(Exception):
         retry_after: seconds after which asking again makes sense; rendered on 429 and 503.
         extra: fields added to the rendered error object (an upstream's own details).
         should_retry: what the upstream itself says about asking again (``x-should-retry``); None when it says nothing.
+
+    ``headers`` are those of the upstream's answer that the caller may use; whoever reads that answer sets them.
     """
 
     status: int = 500
@@ -115,6 +124,7 @@ class MainstayError(Exception):
         self.retry_after = retry_after
         self.extra = extra
         self.should_retry = should_retry
+        self.headers: Sequence[tuple[bytes, bytes]] = ()
         if code is not None:
             self.code = code
         if status is not None:
@@ -162,6 +172,22 @@ class LanguageNotAllowed(CallerError):
     """The route does not take requests in this language; ``extra`` has the code of the language that was found."""
 
     code = "language_not_allowed"
+
+
+class BudgetExceeded(CallerError):
+    """A budget that the call counts against has not enough left; asking again helps only in its next period."""
+
+    status = 402
+    code = "budget_exceeded"
+    type = "insufficient_quota"
+
+
+class RateLimited(CallerError):
+    """A limit of requests, tokens or calls at once is reached; ``retry_after`` says when there is room again."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
 
 
 class Unauthenticated(CallerError):
@@ -340,3 +366,9 @@ class StartError(SetupError):
     """A part could not start: a busy port, a missing model, no write permission."""
 
     code = "start_error"
+
+
+class PriceError(SetupError):
+    """Prices cannot be read: a row, a source of them, or the catalogue."""
+
+    code = "price_error"

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from mainstay.core.call import Call, Caller
+from mainstay.core.record import Record
 from mainstay.core.timeouts import Timeouts
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "KeyRing",
     "Origin",
     "Outgoing",
+    "Settler",
     "Transcriber",
     "Transport",
 ]
@@ -111,6 +113,14 @@ class KeyRing(Protocol):
         Raises:
             Unauthenticated: the key is unknown, revoked or expired (one message for all three).
         """
+        ...
+
+
+class Settler(Protocol):
+    """Works out what a call has cost, once, before its record is written."""
+
+    def settle(self, record: Record) -> None:
+        """Put the cost into ``record``."""
         ...
 
 

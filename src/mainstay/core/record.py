@@ -45,6 +45,14 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     #: Content-bearing events of a stream.
     events: int = 0
     detail: str = ""
+    #: What it took, as its provider says or, marked so, as we estimate; None when nothing was billed.
+    usage: Usage | None = None
+    #: What it cost, in units of 1e-12 US dollars; None where it was not priced.
+    cost: int | None = None
+    #: Our own computation, where the cost is the provider's word.
+    computed: int | None = None
+    #: Where the price is from: ``config``, ``catalogue``, ``own``, ``reported``, or ``ceiling`` when nobody knows it.
+    priced: str = ""
 
 
 class Content(msgspec.Struct, omit_defaults=True):
@@ -95,7 +103,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     queued_ms: float = 0.0
     #: Our own part of ``total_ms``: everything but waiting for an upstream or a slow caller.
     overhead_ms: float = 0.0
-    #: Exact cost as a decimal string of US dollars; None until prices are known.
+    #: Exact cost of all attempts as a decimal string of US dollars; None when nothing was priced.
     cost_usd: str | None = None
     config: str = ""
     worker: int = 0
@@ -109,6 +117,26 @@ class Record(msgspec.Struct, omit_defaults=True):
     steps: str = ""
     #: The provider's own mark of what served (OpenAI's ``system_fingerprint``).
     fingerprint: str = ""
+    organisation: str = ""
+    #: The end user that the caller said it was for.
+    user: str = ""
+    #: What the caller wanted it counted under.
+    tags: list[str] = []
+    #: The worker process that served it: new for each.
+    process: str = ""
+    #: What each budget's account was charged, in units of 1e-12 US dollars.
+    charges: dict[str, int] = {}
+    #: Energy of the call with the data centre around it, and its 80 % interval; None, with the reason, when not known.
+    energy_wh: float | None = None
+    energy_low_wh: float | None = None
+    energy_high_wh: float | None = None
+    #: Grams of CO2 equivalent where it was computed, after the contracts of who runs it, and of making the hardware.
+    carbon_g: float | None = None
+    carbon_market_g: float | None = None
+    embodied_g: float | None = None
+    water_ml: float | None = None
+    #: ``measured``, ``modelled``, ``assumed`` or ``ecologits``; ``none: REASON`` where there is no figure.
+    energy_method: str = ""
     content: Content | None = None
 
     @classmethod

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["FORMS", "TALKS", "Feature", "Operation", "Target"]
+__all__ = ["ASSUMED", "FORMS", "TALKS", "Feature", "Operation", "Target"]
 
 
 class Operation(StrEnum):
@@ -43,8 +43,11 @@ class Feature(StrEnum):
     JSON = "json"  # response_format json_object
     SCHEMA = "schema"  # response_format json_schema
     THINKING = "thinking"  # reasoning within a budget of tokens
+    PREFILL = "prefill"  # going on with a turn of the model's that the caller began
 
 
+#: Features that a model has unless its row says otherwise, whatever its vendor's row says.
+ASSUMED: Final = frozenset({Feature.PREFILL})
 #: Features that a request can also ask for in words.
 FORMS: Final = frozenset({Feature.JSON, Feature.SCHEMA})
 
@@ -71,3 +74,5 @@ class Target(msgspec.Struct, frozen=True):
     operations: frozenset[Operation] = TALKS
     #: US dollars per million tokens in and out, for choosing only; None when they are not known.
     prices: tuple[float, float] | None = None
+    #: Grams of CO2 for a million tokens in and out, for choosing only; None when they are not known.
+    footprint: tuple[float, float] | None = None

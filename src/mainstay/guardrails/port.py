@@ -1,10 +1,11 @@
-"""What finds languages: something that names the language of a text, or owns that it does not know."""
+"""What this room needs to see with: detectors of languages, scanners of places in a text, judges of a whole text."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
 
-__all__ = ["UNKNOWN", "Detector", "Guess"]
+__all__ = ["UNKNOWN", "Detector", "Finding", "Guess", "Judge", "Scanner"]
 
 #: ISO 639-2's own code for what is not determined.
 UNKNOWN: Final = "und"
@@ -25,4 +26,56 @@ class Detector(Protocol):
 
     def detect(self, text: str) -> Guess:
         """Return the language that most of ``text`` is in. Never raises, whatever the text holds."""
+        ...
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """A place in a text: characters from ``start`` up to ``end``, what it is (``email``, ``api_key``), how sure that is
+    (a calibrated probability), and the rule that found it. It never holds the text itself."""
+
+    start: int
+    end: int
+    kind: str
+    score: float = 1.0
+    rule: str = ""
+
+
+class Scanner(Protocol):
+    """Finds places in a text. No I/O and no network.
+
+    ``reach`` bounds what a finding may depend on: with the same ``reach`` characters before its start and after its end
+    it is found alike, whatever stands further away, and it is no longer than that itself. So a text may be scanned in
+    windows, and what is found in a stream is what is found in the whole.
+    """
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What it can find."""
+        ...
+
+    @property
+    def reach(self) -> int:
+        """Characters around a finding that it may depend on, and its greatest length."""
+        ...
+
+    def scan(self, text: str) -> Sequence[Finding]:
+        """Return what is found, in order, without overlaps. Never raises, whatever the text holds."""
+        ...
+
+
+class Judge(Protocol):
+    """Judges a text as a whole. No I/O and no network; milliseconds, so it runs in a thread."""
+
+    @property
+    def heads(self) -> frozenset[str]:
+        """What it judges: ``injection``, ``hate`` and the like."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """Characters that are judged together at most; a longer text is judged window by window."""
+        ...
+
+    def judge(self, texts: Sequence[str]) -> Sequence[Mapping[str, float]]:
+        """Return for each text (of at most ``window`` characters) a calibrated probability for each head."""
         ...

@@ -32,6 +32,10 @@ class SnapshotEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     team: str = ""
     routes: tuple[str, ...] | None = None
     expires: int | None = None
+    organisation: str = ""
+    budget: str = ""
+    rpm: int = 0
+    tpm: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -135,6 +139,10 @@ def _entries(snapshot: Snapshot) -> dict[bytes, _Entry]:
             name=entry.name,
             team=entry.team,
             routes=None if entry.routes is None else frozenset(entry.routes),
+            organisation=entry.organisation,
+            budget=entry.budget,
+            rpm=entry.rpm,
+            tpm=entry.tpm,
         )
         entries[raw] = _Entry(raw, caller, None if entry.expires is None else entry.expires / 1000)
     return entries

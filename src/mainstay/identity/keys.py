@@ -26,6 +26,7 @@ __all__ = [
     "mint_pass",
     "new_id",
     "new_key",
+    "new_token",
     "parse_budget",
     "read_pass",
 ]
@@ -58,6 +59,11 @@ def new_key() -> str:
 def new_id() -> str:
     """Return a fresh id for a key: ``key_`` and 12 letters and digits; no secret."""
     return "key_" + "".join(secrets.choice(_ALPHABET) for _ in range(12))
+
+
+def new_token() -> str:
+    """Return a fresh token of a session: ``mss-`` and 43 letters and digits (256 bits of chance)."""
+    return "mss-" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
 def hint(key: str) -> str:

@@ -1,23 +1,26 @@
-"""What can be done with keys: make, list, revoke and rotate them, and tell the workers.
+"""What can be done with keys: make, list, change, revoke and rotate them, and tell the workers.
 
-Stands between the key table and the command line (later the admin API). Every change is one transaction that
-also counts the version; :meth:`Keys.publish` then writes the snapshot that workers read. Works whether or not
-a server runs. Does not know how a key is presented.
+Stands between the key table and whoever administers keys: the command line and the admin API. Every change is one
+transaction that also counts the version; :meth:`Keys.publish` then writes the snapshot that workers read. Works
+whether or not a server runs. Does not know how a key is presented.
 """
 
 import fcntl
 import logging
 import os
 import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import EllipsisType
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from mainstay.core.clock import wall_ms
 from mainstay.core.errors import InvalidRequest, NotFound, StartError
 from mainstay.identity import store
+from mainstay.identity.directory import SYSTEM, ensure_team, give, scope_of
 from mainstay.identity.keyring import Snapshot, SnapshotEntry, snapshot_path
 from mainstay.identity.keys import (
     check_key,
@@ -30,7 +33,9 @@ from mainstay.identity.keys import (
     new_key,
     parse_budget,
 )
+from mainstay.identity.roles import DEFAULT_ORGANISATION, Grant
 from mainstay.identity.store import KeyRow
+from mainstay.store.audit import record_event
 from mainstay.store.files import private_dir, write_atomic
 from mainstay.store.sql import reading, writing
 
@@ -83,12 +88,15 @@ class Keys:
         rpm: int | None = None,
         tpm: int | None = None,
         key: str | None = None,
+        grants: Iterable[Grant] = (),
+        by: str = "",
     ) -> Minted:
         """Make a key for ``name``; ``lasts`` is in seconds, None for ever. ``key`` brings one along from
-        elsewhere.
+        elsewhere. A team that is not there is made; ``grants`` are what the key may do in the admin API.
 
         Raises:
             InvalidRequest: an argument is not allowed; code ``key_exists`` when a living key has the name.
+            NotFound: a grant is for a team or organisation that is not there.
         """
         check_name(name)
         if team:
@@ -110,30 +118,87 @@ class Keys:
         )
         try:
             with writing(self._engine) as connection:
-                for other in store.rows_named(connection, name):
-                    if other.revoked_at is None and other.name == name:
-                        if other.expires_at is None or other.expires_at > now:
-                            raise _exists(name)
-                        # An expired key gives its name free.
-                        store.update(connection, msgspec.structs.replace(other, revoked_at=now))
+                self._free(connection, name, now)
+                ensure_team(self._engine, connection, team, by=by)
                 store.insert(connection, row)
+                # Not its name: it may be a person's.
+                made = _limits(row) | {"team": team, "brought": key is not None}
+                record_event(self._engine, connection, by or SYSTEM, "keys.create", f"key:{row.id}", made)
+                for grant in grants:
+                    scope_of(connection, grant.scope)
+                    give(self._engine, connection, "key", row.id, grant, by=by)
                 store.bump(self._engine, connection)
         except IntegrityError:
             raise InvalidRequest("This key is in use already.", param="key", code="key_exists", status=409) from None
         self.publish()
         return Minted(fresh, row)
 
+    def _free(self, connection: Connection, name: str, now: int) -> None:
+        """See that no living key has a name; one that has expired gives it free."""
+        for other in store.rows_named(connection, name):
+            if other.revoked_at is None and other.name == name:
+                if other.expires_at is None or other.expires_at > now:
+                    raise _exists(name)
+                store.update(connection, msgspec.structs.replace(other, revoked_at=now))
+                record_event(self._engine, connection, SYSTEM, "keys.revoke", f"key:{other.id}", {"expired": True})
+
     def list(self, *, revoked: bool = False) -> list[KeyRow]:
         """Return the keys, oldest first; revoked ones only if asked."""
         with reading(self._engine) as connection:
             return store.rows(connection, revoked=revoked)
+
+    def find(self, reference: str) -> KeyRow:
+        """Return a key by its id or name; of several with one name, the living one.
+
+        Raises:
+            NotFound: there is no such key.
+        """
+        with reading(self._engine) as connection:
+            return _pick(store.rows_named(connection, reference), reference)
+
+    def change(
+        self,
+        reference: str,
+        *,
+        routes: tuple[str, ...] | EllipsisType | None = ...,
+        expires_at: int | EllipsisType | None = ...,
+        budget: str | EllipsisType | None = ...,
+        rpm: int | EllipsisType | None = ...,
+        tpm: int | EllipsisType | None = ...,
+        by: str = "",
+    ) -> KeyRow:
+        """Change what is given of a key; the rest (``...``) stays. ``expires_at`` is wall-clock ms; None takes a
+        limit away.
+
+        Raises:
+            NotFound: there is no such key.
+            InvalidRequest: it is revoked, or a value is not allowed.
+        """
+        given = {"routes": routes, "expires_at": expires_at, "budget": budget, "rpm": rpm, "tpm": tpm}
+        values = {name: value for name, value in given.items() if value is not ...}
+        if isinstance(budget, str):
+            values["budget"] = parse_budget(budget)
+        for name in ("rpm", "tpm"):
+            value = values.get(name)
+            _positive(name, value if isinstance(value, int) else None)
+        with writing(self._engine) as connection:
+            row = _pick(store.rows_named(connection, reference), reference)
+            if row.revoked_at is not None:
+                raise InvalidRequest("This key is revoked: create a new one instead.", param="key")
+            row = msgspec.structs.replace(row, **values)
+            store.update(connection, row)
+            said = {name: value for name, value in _limits(row).items() if name in values}
+            record_event(self._engine, connection, by or SYSTEM, "keys.change", f"key:{row.id}", said)
+            store.bump(self._engine, connection)
+        self.publish()
+        return row
 
     def any_alive(self) -> bool:
         """Say whether anyone could call: a key that is neither revoked nor expired."""
         now = wall_ms()
         return any(row.expires_at is None or row.expires_at > now for row in self.list())
 
-    def revoke(self, reference: str) -> KeyRow:
+    def revoke(self, reference: str, *, by: str = "") -> KeyRow:
         """Revoke a key by its id or name, for good, an old one in its grace too. Revoking again changes
         nothing.
 
@@ -145,11 +210,12 @@ class Keys:
             if row.revoked_at is None:
                 row = msgspec.structs.replace(row, revoked_at=wall_ms())
                 store.update(connection, row)
+                record_event(self._engine, connection, by or SYSTEM, "keys.revoke", f"key:{row.id}")
                 store.bump(self._engine, connection)
         self.publish()
         return row
 
-    def rotate(self, reference: str, *, grace: float = 0.0) -> Minted:
+    def rotate(self, reference: str, *, grace: float = 0.0, by: str = "") -> Minted:
         """Give a key a new secret under the same id, name and limits; the old one works for ``grace`` more
         seconds.
 
@@ -172,6 +238,8 @@ class Keys:
                 rotated_at=now,
             )
             store.update(connection, row)
+            said = {"old_expires_at": row.old_expires_at}
+            record_event(self._engine, connection, by or SYSTEM, "keys.rotate", f"key:{row.id}", said)
             store.bump(self._engine, connection)
         self.publish()
         return Minted(fresh, row)
@@ -215,7 +283,8 @@ class Keys:
         path = snapshot_path(self._home)
         with reading(self._engine) as connection:
             version = _version(store.get_setting(connection, "keys.version"))
-            data = msgspec.json.encode(Snapshot(version, _snapshot(store.rows(connection, revoked=False))))
+            entries = _snapshot(store.rows(connection, revoked=False), store.organisation_of(connection))
+            data = msgspec.json.encode(Snapshot(version, entries))
         try:
             written = path.read_bytes() != data
         except OSError:  # missing, or left by another user
@@ -232,6 +301,17 @@ def key_names(engine: Engine) -> dict[str, str]:
         return {row.id: row.name for row in store.rows(connection, revoked=True)}
 
 
+def _limits(row: KeyRow) -> dict[str, str | int | bool | list[str] | None]:
+    """Return what the audit log says of what a key may do."""
+    return {
+        "routes": None if row.routes is None else list(row.routes),
+        "expires_at": row.expires_at,
+        "budget": row.budget,
+        "rpm": row.rpm,
+        "tpm": row.tpm,
+    }
+
+
 def _pick(rows: list[KeyRow], reference: str) -> KeyRow:
     if not rows:
         raise NotFound(f"No key is called '{reference}': 'mainstay keys list --all' shows what there is.")
@@ -239,14 +319,27 @@ def _pick(rows: list[KeyRow], reference: str) -> KeyRow:
     return (exact or [row for row in rows if row.revoked_at is None] or rows)[0]
 
 
-def _snapshot(rows: list[KeyRow]) -> tuple[SnapshotEntry, ...]:
+def _snapshot(rows: list[KeyRow], homes: Mapping[str, str]) -> tuple[SnapshotEntry, ...]:
     entries = []
     for row in rows:
+        home = homes.get(row.team, DEFAULT_ORGANISATION)
         for secret, until in ((row.digest, None), (row.old_digest, row.old_expires_at)):
             if secret is not None:
                 ends = [time for time in (row.expires_at, until) if time is not None]
+                until = min(ends, default=None)
                 entries.append(
-                    SnapshotEntry(secret.hex(), row.id, row.name, row.team, row.routes, min(ends, default=None))
+                    SnapshotEntry(
+                        secret.hex(),
+                        row.id,
+                        row.name,
+                        row.team,
+                        row.routes,
+                        until,
+                        home,
+                        row.budget or "",
+                        row.rpm or 0,
+                        row.tpm or 0,
+                    )
                 )
     return tuple(entries)
 

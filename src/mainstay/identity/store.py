@@ -1,7 +1,10 @@
-"""Every SQL statement about keys, and the version that says when they changed.
+"""Every SQL statement about who may call and who may look: keys, teams, people, grants, sessions, settings.
 
-Stands under ``service``. Does not know keys themselves, only their digests.
+Stands under the room's services. Does not know keys or session tokens themselves, only their digests.
 """
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import (
@@ -14,6 +17,9 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
+    and_,
+    func,
     or_,
     select,
     text,
@@ -22,12 +28,27 @@ from sqlalchemy import (
 from mainstay.store.sql import insert_or_ignore
 
 __all__ = [
+    "GrantRow",
     "KeyRow",
+    "OrganisationRow",
+    "PersonRow",
+    "SessionRow",
+    "TeamRow",
+    "add",
+    "add_unless_there",
     "bump",
+    "change",
+    "count_keys",
+    "every",
+    "find",
+    "find_key",
     "get_setting",
     "insert",
     "metadata",
+    "organisation_of",
     "put_setting",
+    "remove",
+    "remove_sessions_before",
     "rows",
     "rows_named",
     "update",
@@ -61,6 +82,54 @@ _keys = Table(
     ),
 )
 _settings = Table("settings", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+_organisations = Table(
+    "organisations",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+_teams = Table(
+    "teams",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("organisation", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("teams_organisation", "organisation"),
+)
+_people = Table(
+    "people",
+    metadata,
+    Column("id", Text, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("issuer", "subject", "email", "name")),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger),
+    Column("disabled_at", BigInteger),
+    UniqueConstraint("issuer", "subject"),
+)
+_grants = Table(
+    "grants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    *(
+        Column(name, Text, nullable=False)
+        for name in ("holder_kind", "holder", "role", "organisation", "team", "source", "created_by")
+    ),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("holder_kind", "holder", "role", "organisation", "team", "source"),
+)
+_sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    *(Column(name, Text, nullable=False) for name in ("holder_kind", "holder", "agent")),
+    *(Column(name, BigInteger, nullable=False) for name in ("created_at", "seen_at", "expires_at")),
+    Column("revoked_at", BigInteger),
+    Index("sessions_holder", "holder_kind", "holder"),
+    Index("sessions_expires", "expires_at"),
+)
 _VERSION = "keys.version"
 
 
@@ -85,6 +154,134 @@ class KeyRow(msgspec.Struct, frozen=True):
     budget: str | None = None
     rpm: int | None = None
     tpm: int | None = None
+
+
+class OrganisationRow(msgspec.Struct, frozen=True):
+    """An organisation; ``title`` is what people call it."""
+
+    name: str
+    title: str
+    created_at: int
+
+
+class TeamRow(msgspec.Struct, frozen=True):
+    """A team of an organisation. Its name is its own in the whole installation."""
+
+    name: str
+    organisation: str
+    title: str
+    created_at: int
+
+
+class PersonRow(msgspec.Struct, frozen=True):
+    """Someone who signed in: ``issuer`` and ``subject`` say who it is, the rest is for show."""
+
+    id: str
+    issuer: str
+    subject: str
+    email: str
+    name: str
+    created_at: int
+    seen_at: int | None = None
+    disabled_at: int | None = None
+
+
+class GrantRow(msgspec.Struct, frozen=True):
+    """A role of a holder (``person`` or ``key``, by its id) at a scope; ``source`` is ``manual`` or ``oidc``."""
+
+    id: str
+    holder_kind: str
+    holder: str
+    role: str
+    organisation: str
+    team: str
+    source: str
+    created_by: str
+    created_at: int
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """A session of a person, or of who presented a key."""
+
+    id: str
+    digest: bytes
+    holder_kind: str
+    holder: str
+    agent: str
+    created_at: int
+    seen_at: int
+    expires_at: int
+    revoked_at: int | None = None
+
+
+_TABLES: dict[type[msgspec.Struct], Table] = {
+    OrganisationRow: _organisations,
+    TeamRow: _teams,
+    PersonRow: _people,
+    GrantRow: _grants,
+    SessionRow: _sessions,
+}
+_R = TypeVar("_R", OrganisationRow, TeamRow, PersonRow, GrantRow, SessionRow)
+
+
+def every(connection: Connection, kind: type[_R], **where: object) -> list[_R]:
+    """Return the rows of one kind whose columns have these values, the oldest first."""
+    table: Table = _TABLES[kind]
+    query = select(table).where(and_(True, *(table.c[name] == value for name, value in where.items())))
+    order = [table.c.created_at, *table.primary_key.columns]
+    return [kind(**row) for row in connection.execute(query.order_by(*order)).mappings()]
+
+
+def find(connection: Connection, kind: type[_R], **where: object) -> _R | None:
+    """Return the oldest row of one kind whose columns have these values, or None."""
+    found = every(connection, kind, **where)
+    return found[0] if found else None
+
+
+def add(connection: Connection, row: msgspec.Struct) -> None:
+    """Add a row. Raises IntegrityError when it is there."""
+    connection.execute(_TABLES[type(row)].insert(), msgspec.structs.asdict(row))
+
+
+def add_unless_there(engine: Engine, connection: Connection, row: msgspec.Struct) -> None:
+    """Add a row unless one like it is there."""
+    connection.execute(insert_or_ignore(engine, _TABLES[type(row)]), msgspec.structs.asdict(row))
+
+
+def change(connection: Connection, kind: type[msgspec.Struct], key: str, **values: object) -> None:
+    """Set columns of the row with this primary key."""
+    table: Table = _TABLES[kind]
+    connection.execute(table.update().where(_primary(table) == key).values(**values))
+
+
+def remove(connection: Connection, kind: type[msgspec.Struct], **where: object) -> int:
+    """Remove the rows of one kind whose columns have these values; return how many there were."""
+    table: Table = _TABLES[kind]
+    assert where, "all of a table is never removed"
+    return connection.execute(table.delete().where(*(table.c[name] == value for name, value in where.items()))).rowcount
+
+
+def remove_sessions_before(connection: Connection, at: int) -> None:
+    """Remove the sessions that ended before this time."""
+    connection.execute(_sessions.delete().where(_sessions.c.expires_at < at))
+
+
+def organisation_of(connection: Connection) -> dict[str, str]:
+    """Return the organisation of every team."""
+    return {row.name: row.organisation for row in every(connection, TeamRow)}
+
+
+def count_keys(connection: Connection, team: str) -> int:
+    """Return how many keys of a team are not revoked."""
+    query = select(func.count()).select_from(_keys).where(_keys.c.team == team, _keys.c.revoked_at.is_(None))
+    return int(connection.execute(query).scalar_one())
+
+
+def find_key(connection: Connection, digest: bytes) -> KeyRow | None:
+    """Return the key that has this digest, or had it before its last rotation."""
+    query = select(_keys).where(or_(_keys.c.digest == digest, _keys.c.old_digest == digest))
+    row = connection.execute(query).first()
+    return None if row is None else _row(row._asdict())
 
 
 def rows(connection: Connection, *, revoked: bool) -> list[KeyRow]:
@@ -128,6 +325,11 @@ def put_setting(engine: Engine, connection: Connection, name: str, value: str) -
     """Store a value unless there is one, and return the one that holds."""
     connection.execute(insert_or_ignore(engine, _settings), {"name": name, "value": value})
     return get_setting(connection, name) or value
+
+
+def _primary(table: Table) -> Column[Any]:
+    columns: Sequence[Column[Any]] = list(table.primary_key.columns)
+    return columns[0]
 
 
 def _values(row: KeyRow) -> dict[str, object]:

@@ -5,7 +5,7 @@ The whole plan, with its reasons; a stage stands in ``LINE`` from the day its ro
 1. ``telemetry.Observe``: opens the record; sees refusals too; settles last.
 2. ``governance.Admit``: is this caller allowed this model, here, with this data.
 3. ``experiments.Assign``: before anything that an arm may change.
-4. ``cost.Hold``: reserve an estimate; settle the truth on the way back.
+4. ``cost.Hold``: is there room for this call; counts it against its limits before anything is done for it.
 5. ``guardrails.Screen``: input rails going in; output and stream rails coming out, cache hits included.
 6. ``caching.Recall``: may answer here; its key covers tenant, arm, policy and index version.
 7. ``grounding.Ground``: attach sources going in, cite and verify going out.
@@ -13,7 +13,8 @@ The whole plan, with its reasons; a stage stands in ``LINE`` from the day its ro
 9. ``tools.UseTools``: run what the model calls and ask again; each round's answer is held to its form below.
 10. ``shaping.Shape``: hold the answer to its schema; repair, then re-ask, within a bound.
 11. ``routing.Route``: choose, retry, fall back, hedge: the only loop over attempts.
-12. ``providers.CallProvider``: the wire.
+12. ``cost.Charge``: reserve what this one attempt may cost; the truth is settled with the record.
+13. ``providers.CallProvider``: the wire.
 """
 
 from collections.abc import Awaitable, Iterable, Mapping
@@ -23,6 +24,7 @@ from mainstay.core.answer import Answer
 from mainstay.core.call import Call
 from mainstay.core.errors import Internal
 from mainstay.core.stage import Onward, Stage
+from mainstay.cost.stage import Charge, Hold
 from mainstay.guardrails.stage import Screen
 from mainstay.providers.stage import CallProvider
 from mainstay.reading.stage import Read
@@ -35,11 +37,13 @@ __all__ = ["LINE", "compile_line"]
 
 LINE: Final[tuple[type[Stage], ...]] = (
     Observe,
+    Hold,
     Screen,
     Read,
     UseTools,
     Shape,
     Route,
+    Charge,
     CallProvider,
 )
 

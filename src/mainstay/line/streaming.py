@@ -3,7 +3,7 @@
 Every dialect and every endpoint streams through :func:`deliver`; what a dialect's bytes look like is its writer's.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from mainstay.core.answer import Frames
@@ -47,7 +47,7 @@ async def deliver(
     """
     try:
         async for batch in frames:
-            data = writer.frame(batch[0]) if len(batch) == 1 else b"".join([writer.frame(frame) for frame in batch])
+            data = writer.frame(batch[0]) if len(batch) == 1 else await _joined(batch, writer, send)
             if data:
                 await send(data)
             elif _is_keep_alive(batch[-1]):
@@ -59,6 +59,20 @@ async def deliver(
         await frames.aclose()
     settle(None)
     return writer.end()
+
+
+async def _joined(batch: Sequence[Frame], writer: StreamWriter, send: Callable[[bytes], Awaitable[None]]) -> bytes:
+    """Return the bytes of frames that came together; should one of them be at fault, those before it are sent."""
+    written: list[bytes] = []
+    try:
+        for frame in batch:
+            written.append(writer.frame(frame))  # noqa: PERF401  # what was written before a fault is needed
+    except MainstayError:
+        # A writer counts what it has written: what follows would not fit a stream that lacks it.
+        if data := b"".join(written):
+            await send(data)
+        raise
+    return b"".join(written)
 
 
 def _is_keep_alive(frame: Frame) -> bool:

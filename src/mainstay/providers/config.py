@@ -1,11 +1,12 @@
 """``providers:`` and ``models:`` in the configuration: the vendors behind HTTP, and the models they sell."""
 
 import re
+from datetime import date, time
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -19,7 +20,10 @@ __all__ = [
     "ModelConfig",
     "OpenAIConfig",
     "PriceConfig",
+    "PriceServiceConfig",
+    "PriceTierConfig",
     "ProbeConfig",
+    "RatesConfig",
     "VendorConfig",
 ]
 
@@ -119,23 +123,152 @@ class EchoConfig(Section):
     """Time before each further word."""
 
 
-_Price = Annotated[Decimal, Field(ge=0, le=1_000_000)]
+_Price = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]
+_Rate = _Price | None
 
 
-class PriceConfig(Section):
-    """US dollars per million tokens, exact."""
+class RatesConfig(Section):
+    """What each kind of usage costs, exact: US dollars per million tokens, unless it says otherwise."""
 
-    input: _Price
+    input: _Rate = None
     """Price of what is sent."""
 
-    output: _Price
+    output: _Rate = None
     """Price of what is written."""
 
-    cache_read: _Price | None = None
+    cache_read: _Rate = None
     """Price of input read from the provider's cache; absent, the price of input."""
 
-    cache_write: _Price | None = None
+    cache_write: _Rate = None
     """Price of input written to the provider's cache; absent, the price of input."""
+
+    cache_write_1h: _Rate = None
+    """Price of input written to the provider's cache for an hour; absent, that of ``cache_write``."""
+
+    reasoning: _Rate = None
+    """Price of tokens the model thinks in; absent, the price of output."""
+
+    audio_input: _Rate = None
+    """Price of sound sent; absent, the price of input."""
+
+    audio_output: _Rate = None
+    """Price of sound made; absent, the price of output."""
+
+    image_input: _Rate = None
+    """Price of images sent, in tokens; absent, the price of input."""
+
+    image_output: _Rate = None
+    """Price of images made, in tokens; absent, the price of output."""
+
+    cache_read_audio: _Rate = None
+    """Price of sound read from the provider's cache; absent, that of ``cache_read``."""
+
+    cache_read_image: _Rate = None
+    """Price of images read from the provider's cache; absent, that of ``cache_read``."""
+
+    image: _Rate = None
+    """US dollars for one image made, where images are not billed in tokens."""
+
+    characters: _Rate = None
+    """US dollars per million characters spoken."""
+
+    audio_hour: _Rate = None
+    """US dollars per hour of sound heard."""
+
+    requests: _Rate = None
+    """US dollars per thousand calls, beside all else."""
+
+    searches: _Rate = None
+    """US dollars per thousand searches that the provider makes for its answers."""
+
+    tool_calls: _Rate = None
+    """US dollars per thousand calls of the provider's other tools."""
+
+    rerank: _Rate = None
+    """US dollars per thousand units of ranking; one unit is a question with up to a hundred documents."""
+
+
+class PriceTierConfig(RatesConfig):
+    """Prices of long calls."""
+
+    above: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    """Tokens of input, cached ones included, above which they hold."""
+
+    part: bool = False
+    """Whether they hold only for the tokens of input that are above, and not for the whole call. Then ``input`` is the
+    one price that can be given."""
+
+    @model_validator(mode="after")
+    def _only_input(self) -> "PriceTierConfig":
+        if self.part and self.model_fields_set - {"above", "part", "input"}:
+            raise ValueError("can give no price but 'input' where 'part' is true")
+        return self
+
+
+class PriceServiceConfig(RatesConfig):
+    """Prices of one tier of service."""
+
+    times: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
+    """What the usual prices are multiplied by, such as ``0.5``; prices given here count before."""
+
+    tiers: tuple[PriceTierConfig, ...] = ()
+    """Prices of long calls; absent, the usual tiers as far as they say other prices than these."""
+
+
+class PriceConfig(RatesConfig):
+    """What a model costs, over a time. Prices given here count before the catalogue's."""
+
+    tiers: tuple[PriceTierConfig, ...] = ()
+    """Prices of long calls."""
+
+    services: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], PriceServiceConfig] = {}
+    """Prices of tiers of service, by their names: ``batch``, ``flex``, ``priority``."""
+
+    images: dict[Annotated[str, Field(max_length=80)], _Price] = {}
+    """US dollars for one image made, by quality and size: ``hd/1024x1792``."""
+
+    minimum_seconds: Annotated[Decimal, Field(ge=0, le=3600)] = Decimal(0)
+    """Seconds of sound that a call is billed for at least."""
+
+    since: date | None = None
+    """The first day on which the prices hold, in UTC; absent, they always did."""
+
+    until: date | None = None
+    """The first day on which they no longer hold."""
+
+    hours: tuple[time, time] | None = None
+    """The part of the day, in UTC, to which the prices are limited; the second may be the earlier one."""
+
+    days: tuple[Annotated[int, Field(ge=1, le=7)], ...] = ()
+    """The days of the week to which the prices are limited; Monday is 1."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    """The currency of the prices."""
+
+    usd: Annotated[Decimal, Field(gt=0, le=1_000_000)] | None = None
+    """US dollars for one unit of ``currency``: a fixed rate, as old as the prices are."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "PriceConfig":
+        if not self.model_fields_set & ({*RatesConfig.model_fields} | {"images"}):
+            raise ValueError("gives no price; give 'input' and 'output', or what else the model is paid for")
+        if (self.currency != "USD") != (self.usd is not None):
+            raise ValueError("must give 'usd', US dollars for one unit, exactly where 'currency' is not USD")
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise ValueError("ends before it begins; 'until' must be after 'since'")
+        return self
+
+
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+class _OrList:
+    """Says in the JSON Schema that one mapping may stand for a list of them."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        return {"anyOf": [schema["items"], schema]}
 
 
 class ProbeConfig(Section):
@@ -171,8 +304,9 @@ class ModelConfig(Section):
     name: str = Field(default="", max_length=300)
     """The provider's own name for the model; absent, the name of this row."""
 
-    price: PriceConfig | None = None
-    """What the model costs. Kept for the ledger, which is yet to come: nothing is priced in this version."""
+    price: Annotated[tuple[PriceConfig, ...], BeforeValidator(_one_or_more), _OrList(), Field(max_length=100)] = ()
+    """What the model costs: one mapping, or a list of them with dates, of which the one that began last holds. It
+    counts before the catalogue that comes with Mainstay. Absent, the catalogue's."""
 
     lacks: frozenset[Feature] = frozenset()
     """Features the model lacks, beside those its provider lacks."""

@@ -5,6 +5,7 @@ Knows sending, waiting and giving up; what the bytes mean is the codec's. Used f
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -37,7 +38,9 @@ from mainstay.core.ports import Incoming, Origin, Outgoing, Transport
 from mainstay.core.record import Attempt
 from mainstay.core.sse import SseDecoder, SseEvent
 from mainstay.core.target import Feature, Target
+from mainstay.providers.anthropic import without_betas
 from mainstay.providers.port import Codec, Decoder, Framed, Signer, StreamReader
+from mainstay.providers.redaction import Redaction
 
 __all__ = ["Endpoint", "HttpProvider"]
 
@@ -106,6 +109,7 @@ class HttpProvider:
         self._signer = endpoint.signer
         values += self._signer.secrets if self._signer is not None else ()
         self._secrets = [value for value in values if len(value) >= 8]
+        self._redaction = Redaction(self._secrets, endpoint.origin.host)
         self._decoder: Callable[[], Decoder] = codec.decoder if isinstance(codec, Framed) else SseDecoder
 
     async def answer(self, call: Call, target: Target, attempt: Attempt) -> Answer:
@@ -115,7 +119,10 @@ class HttpProvider:
         origin = endpoint.origin
         attempt.address, attempt.port = origin.host, origin.port
         stream = call.ask.stream or endpoint.local or (call.paced and b'"audio"' not in call.ask.raw)
-        path, body = self._codec.request(call.ask, target, stream=stream)
+        ask = call.ask
+        if call.headers and ask.dialect is not self._codec.dialect:
+            ask = without_betas(ask, call.headers)
+        path, body = self._codec.request(ask, target, stream=stream)
         timeouts = call.timeouts
         left = call.deadline - started
         # A stream's headers come at once; who is silent there has not begun either.
@@ -132,7 +139,7 @@ class HttpProvider:
             attempt.status = incoming.status
             return await self._read(call, target, attempt, incoming, stream, started)
         except (UpstreamUnreachable, UpstreamFailed) as error:
-            self._give_up(attempt, incoming, started, error)
+            self._give_up(attempt, incoming, started, error, target)
             # An engine that is loading its model says 503.
             if not endpoint.local or (isinstance(error, UpstreamFailed) and attempt.status != 503):
                 raise
@@ -141,17 +148,20 @@ class HttpProvider:
             ) from error
         except BaseException as error:
             # Also on cancellation: the upstream must stop the moment the caller has gone.
-            self._give_up(attempt, incoming, started, error)
+            self._give_up(attempt, incoming, started, error, target)
             raise
 
     async def aclose(self) -> None:
         """The transport is shared; its owner closes it."""
 
-    def _give_up(self, attempt: Attempt, incoming: Incoming | None, started: float, error: BaseException) -> None:
+    def _give_up(
+        self, attempt: Attempt, incoming: Incoming | None, started: float, error: BaseException, target: Target
+    ) -> None:
         if incoming is not None:
             incoming.close()
         attempt.total_ms = since_ms(started)
         if isinstance(error, MainstayError):
+            self._redaction.clean(error, target)
             attempt.outcome = error.code
         else:
             attempt.outcome = "caller_gone" if isinstance(error, asyncio.CancelledError) else Internal.code
@@ -173,14 +183,17 @@ class HttpProvider:
     ) -> Answer:
         kind, kept = _scan_headers(incoming.headers)
         if incoming.status >= 400:
-            raise self._codec.error(incoming.status, incoming.headers, await self._error_body(incoming))
+            error = self._codec.error(incoming.status, incoming.headers, await self._error_body(incoming))
+            error.headers = kept
+            raise error
         if incoming.status >= 300:
             raise UpstreamBroken("The upstream answered with a redirect; its base_url is probably wrong.")
         whole: Whole
         # Some servers stream always, some never, and some stream without saying so.
         unsaid = stream and incoming.status == 200 and not kind.startswith(_WHOLE)
         if kind.startswith(b"text/event-stream") or unsaid:
-            frames = _UpstreamFrames(self._codec.reader(), self._decoder(), incoming, attempt, started, call)
+            clean = partial(self._redaction.clean, target=target)
+            frames = _UpstreamFrames(self._codec.reader(), self._decoder(), incoming, attempt, started, call, clean)
             await frames.open(call.timeouts.first_token, call.deadline)
             if call.ask.stream:
                 return Answer(target, kept, frames=frames, kind=kind)
@@ -244,6 +257,7 @@ class _UpstreamFrames:
         "_attempt",
         "_broken",
         "_call",
+        "_clean",
         "_decoder",
         "_ended",
         "_held",
@@ -262,8 +276,10 @@ class _UpstreamFrames:
         attempt: Attempt,
         started: float,
         call: Call,
+        clean: Callable[[MainstayError], None],
     ) -> None:
         self._call = call
+        self._clean = clean
         #: Since when only keep-alives have come; 0 while the answer goes on.
         self._quiet_since = 0.0
         self._skipped = False
@@ -311,6 +327,7 @@ class _UpstreamFrames:
                 self._check_progress()
             return batch
         except MainstayError as error:
+            self._clean(error)
             self._close(error.code)
             raise
 

@@ -3,6 +3,7 @@
 Stands under the codecs whose wire is no caller's own. Knows what callers can say, not what any wire can.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
@@ -44,6 +45,7 @@ _LACKING: dict[str, tuple[tuple[object, ...], str]] = {
 }
 #: What callers of Anthropic's wire call the fields that OpenAI's callers know by another name.
 _ANTHROPIC = {
+    "max_completion_tokens": "max_tokens",
     "stop": "stop_sequences",
     "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
     "response_format": "output_config.format",
@@ -53,20 +55,43 @@ _ANTHROPIC = {
 #: The same for callers of the Responses wire.
 _RESPONSES = {
     "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
     "response_format": "text.format",
     "reasoning_effort": "reasoning.effort",
     "verbosity": "text.verbosity",
     "logprobs": "include",
 }
+#: What the Responses wire calls a field, for callers of other wires whose upstream speaks it.
+_FROM_RESPONSES = {**{theirs: ours for ours, theirs in _RESPONSES.items()}, "input": "messages"}
+_STEPS = re.compile(r"[.\[]")
 
 
-def caller_word(param: str, dialect: Dialect) -> str:
-    """Return what a caller of ``dialect`` calls the field that OpenAI's callers call ``param``."""
+def caller_word(param: str, dialect: Dialect, *, sent: bool = False) -> str:
+    """Return what a caller of ``dialect`` calls the field that OpenAI's callers call ``param``.
+
+    A field within the conversation keeps its place only where that is the caller's own. ``sent`` says that the word may
+    be an upstream's, which saw another body.
+    """
+    if dialect is not Dialect.RESPONSES and sent:
+        param = _swapped(param, _FROM_RESPONSES)
     if dialect is Dialect.ANTHROPIC:
-        return _ANTHROPIC.get(param, param)
+        if sent and param.startswith("messages"):
+            return "messages"
+        return _swapped(param, _ANTHROPIC).replace(".function.parameters", ".input_schema")
     if dialect is Dialect.RESPONSES:
         # Items of an input are finer than turns, so their numbers are not known here.
-        return "input" if param.startswith("messages") else _RESPONSES.get(param, param).replace(".function.", ".")
+        return "input" if param.startswith("messages") else _swapped(param, _RESPONSES).replace(".function.", ".")
+    if dialect is Dialect.COMPLETIONS and param.startswith("messages"):
+        return "prompt"
+    return param
+
+
+def _swapped(param: str, words: Mapping[str, str]) -> str:
+    """Return ``param`` with the word that it begins with swapped; a place in the conversation is dropped."""
+    for word in sorted(words, key=len, reverse=True):
+        rest = param.removeprefix(word)
+        if rest != param and (not rest or _STEPS.match(rest)):
+            return words[word] + (rest.replace(".json_schema", "", 1) if word != "input" else "")
     return param
 
 

@@ -22,9 +22,18 @@ from mainstay.providers.config import (
 )
 from mainstay.providers.http import Endpoint, HttpProvider
 from mainstay.providers.openai import OpenAICodec
-from mainstay.providers.port import Provider
-from mainstay.providers.tasks import ECHOED, OPENAI_PATHS, TASKS, EchoTasks, TaskProvider, make_task
-from mainstay.providers.vendors import VendorRow, address, make_codec, vendor_credentials
+from mainstay.providers.port import Codec, Provider
+from mainstay.providers.tasks import OPENAI_PATHS, TASKS, make_task
+from mainstay.providers.tasks.echo import ECHOED, EchoTasks
+from mainstay.providers.tasks.provider import TaskProvider
+from mainstay.providers.vendors import (
+    VendorRow,
+    address,
+    make_codec,
+    make_vendor_completions,
+    make_vendor_task,
+    vendor_credentials,
+)
 
 __all__ = ["able", "by_operation", "endpoint_of", "key_of", "others_of", "via"]
 
@@ -98,7 +107,7 @@ def others_of(
         base_url, _ = address(vendor, row.parameters, row.base_url)
         endpoint = endpoint_of(row, base_url, vendor_credentials(vendor, make_codec(vendor.wire), key_of(row)))
         offers = _offers_of(vendor, row.parameters)
-        yield from _make(vendor.wire, offers, endpoint, transport(*via(row, endpoint)), floats=not vendor.base64)
+        yield from _make(vendor.wire, offers, endpoint, transport(*via(row, endpoint)), vendor)
 
 
 def _offers_of(row: VendorRow, parameters: Mapping[str, str]) -> Mapping[Operation, str | None]:
@@ -117,19 +126,18 @@ def _make(
     offers: Mapping[Operation, str | None],
     endpoint: Endpoint,
     transport: Transport,
-    *,
-    floats: bool = False,
+    vendor: VendorRow | None = None,
 ) -> Iterator[tuple[Operation, Provider]]:
-    """Yield a provider of each operation of ``offers`` that ``wire`` has; see :func:`_offers_of`.
-
-    ``floats``: the server refuses embeddings in base64.
-    """
+    """Yield a provider of each operation of ``offers`` that ``wire`` has; see :func:`_offers_of`."""
     for operation, path in offers.items():
         if operation is Operation.COMPLETION:
-            codec = CompletionsCodec() if path is None else CompletionsCodec(path)
+            codec: Codec = CompletionsCodec() if path is None else CompletionsCodec(path)
+            codec = codec if vendor is None else make_vendor_completions(vendor, codec)
             yield operation, HttpProvider(codec, endpoint, transport)
         elif operation in TASKS.get(wire, ()):
-            yield operation, TaskProvider(make_task(wire, operation, path, floats=floats), endpoint, transport)
+            task = make_task(wire, operation, path, floats=vendor is not None and not vendor.base64)
+            task = task if vendor is None else make_vendor_task(vendor, operation, task)
+            yield operation, TaskProvider(task, endpoint, transport)
 
 
 def by_operation(

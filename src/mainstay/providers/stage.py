@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from mainstay.core.answer import Answer, Whole
 from mainstay.core.call import Ask, Call
-from mainstay.core.errors import Unsupported, UpstreamFailed
+from mainstay.core.errors import MainstayError, Unsupported, UpstreamFailed
 from mainstay.core.events import Dialect
 from mainstay.core.record import Attempt
 from mainstay.core.stage import Onward
@@ -14,6 +14,7 @@ from mainstay.core.target import Operation, Target
 from mainstay.providers.anthropic import estimate, write_count
 from mainstay.providers.completions import CompletionAsked, as_chat, ask_each, singles
 from mainstay.providers.openai.requests import refuse
+from mainstay.providers.places import name_place
 from mainstay.providers.port import Provider
 
 __all__ = ["CallProvider"]
@@ -52,11 +53,15 @@ class CallProvider:
             ask = await _adapted(ask, target)
             call = replace(call, ask=ask)
         if target.lacks and (missing := target.lacks & ask.features):
-            raise refuse(ask, target.model, missing, ask.locate)
+            raise refuse(ask, target.model, missing)
         provider = self._providers.get(target.provider)
         if provider is None or Operation.CHAT not in target.operations:
             raise _lacking(target, Operation.CHAT)
-        return await provider.answer(call, target, attempt)
+        try:
+            return await provider.answer(call, target, attempt)
+        except MainstayError as error:
+            name_place(error, ask, sent=attempt.status != 0)
+            raise
 
     async def _other(self, call: Call, target: Target, attempt: Attempt) -> Answer:
         ask = call.ask
@@ -67,7 +72,7 @@ class CallProvider:
             ask = await _adapted(ask, target)
             call = replace(call, ask=ask)
         if target.lacks and (missing := target.lacks & ask.features):
-            raise refuse(ask, target.model, missing, ask.locate)
+            raise refuse(ask, target.model, missing)
         if operation is Operation.COUNT:
             return await self._count(call, target, attempt)
         if operation is Operation.COMPLETION:
@@ -117,7 +122,11 @@ class CallProvider:
         async def one(ask: Ask, own: Attempt) -> Answer:
             if talk:
                 ask = await _adapted(as_chat(ask, target.model), target)
-            return await provider.answer(replace(call, ask=ask), target, own)
+            try:
+                return await provider.answer(replace(call, ask=ask), target, own)
+            except MainstayError as error:
+                name_place(error, ask, sent=own.status != 0)
+                raise
 
         asks = singles(call.ask)
         if len(asks) == 1:

@@ -1,14 +1,29 @@
 """What every wire must survive: counts that are no counts, text that is no text, and signatures of other vendors.
+Also the two words that several wires have beside their counts: what an answer cost, and from which tier it came.
 
 Stands under the codecs. Knows no vendor's field.
 """
 
 import re
+from decimal import ROUND_HALF_UP, Decimal
 
-__all__ = ["count", "is_foreign", "mend"]
+import msgspec
+
+__all__ = ["NOTHING", "UNREADABLE", "count", "is_foreign", "json_object", "mend", "money", "present", "service"]
+
+#: What decoding raises for bytes that are not what was expected, or are nested beyond reason.
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+#: A raw field that was not there.
+NOTHING = msgspec.Raw(b"")
+
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 #: Above this a number of JSON is no longer exact everywhere, and no answer has so many tokens.
 _MOST = 2**53
+
+_LONGEST = 40
+#: Names of the tier that nobody has to ask for.
+_USUAL = frozenset({"", "auto", "default", "on_demand", "standard", "traffic_type_unspecified", "unspecified"})
 
 #: An escape of a JSON text: a surrogate, with its other half if that follows, or any other two characters.
 _ESCAPE = re.compile(
@@ -30,6 +45,20 @@ def is_foreign(signature: str) -> bool:
     return _FOREIGN.match(signature) is not None
 
 
+def present(value: msgspec.Raw) -> bool:
+    """Return whether a raw field was there and not null."""
+    data = bytes(value)
+    return data != b"" and data != b"null"
+
+
+def json_object(text: bytes) -> dict[str, msgspec.Raw] | None:
+    """Return the fields of a JSON object with their bytes kept, or None when ``text`` is not one."""
+    try:
+        return _object.decode(text)
+    except UNREADABLE:
+        return None
+
+
 def count(value: object) -> int | None:
     """Return a number of tokens as the whole number it is, or None for what is none.
 
@@ -38,6 +67,29 @@ def count(value: object) -> int | None:
     if type(value) is not int and type(value) is not float:
         return None
     return int(value) if 0 <= value <= _MOST else None
+
+
+def money(value: object, *, ticks: bool = False) -> int | None:
+    """Return an amount that a vendor reports in units of 1e-12 US dollars, or None for what is none.
+
+    A number is US dollars, with ``ticks`` ten-thousand-millionths of one; of an object its ``total_cost`` counts. The
+    shortest decimal that reads as the number is taken to be what the vendor wrote.
+    """
+    if isinstance(value, dict):
+        value = value.get("total_cost")
+    if type(value) is not int and type(value) is not float:
+        return None
+    if not 0 <= value <= _MOST:
+        return None
+    return int(Decimal(repr(value)).scaleb(2 if ticks else 12).to_integral_value(ROUND_HALF_UP))
+
+
+def service(value: object) -> str:
+    """Return the tier that a vendor says it served from, "" for its usual one and for what is no word."""
+    if not isinstance(value, str) or not value.isascii() or len(value) > _LONGEST:
+        return ""
+    word = value.lower()
+    return "" if word in _USUAL else word
 
 
 def mend(data: bytes) -> bytes:

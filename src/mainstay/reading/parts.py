@@ -4,11 +4,12 @@ them once they were read. Pure.
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
 
+from mainstay.core.call import Ask
 from mainstay.core.errors import Unreadable
 from mainstay.core.events import Dialect
 from mainstay.core.prompt import AudioPart, DocumentPart, ImagePart, Message, Part, Prompt, TextPart, ToolResultPart
@@ -32,8 +33,14 @@ def feature_of(part: Readable) -> Feature:
     return _FEATURES[type(part)]
 
 
-def locate(prompt: Prompt, dialect: Dialect) -> Iterator[tuple[str, Readable]]:
-    """Yield each part that may be read, with its path in the caller's request."""
+def locate(prompt: Prompt, dialect: Dialect, ask: Ask | None = None) -> Iterator[tuple[str, Readable]]:
+    """Yield each part that may be read, with its path in the caller's request.
+
+    ``ask`` is that request as it came, where it is there: only it knows which item of a Responses input a part is of.
+    """
+    if dialect is Dialect.RESPONSES and ask is not None and ask.place is not None and ask.raw:
+        yield from _placed(prompt, ask, ask.place)
+        return
     place = 0
     for message in prompt.messages:
         if dialect is Dialect.ANTHROPIC and message.role == "system":
@@ -43,6 +50,19 @@ def locate(prompt: Prompt, dialect: Dialect) -> Iterator[tuple[str, Readable]]:
         path = f"messages[{place}].content" if dialect is not Dialect.RESPONSES else "input"
         yield from _within(message.parts, path, dialect)
         place += 1
+
+
+def _placed(
+    prompt: Prompt, ask: Ask, place: Callable[[Ask, int, tuple[int, ...], str], str]
+) -> Iterator[tuple[str, Readable]]:
+    for position, message in enumerate(prompt.messages):
+        for number, part in enumerate(message.parts):
+            if isinstance(part, ImagePart | DocumentPart | AudioPart):
+                yield place(ask, position, (number,), ""), part
+            elif isinstance(part, ToolResultPart):
+                for inner, piece in enumerate(part.content):
+                    if isinstance(piece, ImagePart | DocumentPart | AudioPart):
+                        yield place(ask, position, (number, inner), ""), piece
 
 
 def _within(parts: tuple[Part, ...], path: str, dialect: Dialect) -> Iterator[tuple[str, Readable]]:

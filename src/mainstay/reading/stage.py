@@ -103,7 +103,7 @@ class _Reading:
         self._fetcher = fetcher
         # By identity: an equal part elsewhere has a path of its own. The parts are held, so no identity comes again.
         self._parts: dict[int, tuple[str, Readable]] = {}
-        for path, part in locate(call.ask.prompt, call.ask.dialect):
+        for path, part in locate(call.ask.prompt, call.ask.dialect, call.ask):
             if feature_of(part) in rule.features:
                 self._parts[id(part)] = (path, part)
         self.features = frozenset(feature_of(part) for _, part in self._parts.values())

@@ -85,11 +85,11 @@ class Attempts:
             if frames is None:
                 sent.answered(answer)
             elif self._held:
-                answer.frames = await hold(frames)
+                answer.frames = await hold(frames, sent.attempt)
                 sent.answered(answer)
             else:
                 standing.began(monotonic())
-                answer.frames = Watched(frames, sent.ended)
+                answer.frames = Watched(frames, sent.ended, sent.attempt)
         except CancelledError:
             sent.left()
             raise
@@ -138,6 +138,8 @@ class _Sent:
         self._standing.end(self._tokens)
         # Where only the whole was timed, targets are compared by that; a count of tokens tells nothing of answers.
         self._standing.answered(None if self._counting else seconds or now - self._started, now)
+        if answer is not None and answer.whole is not None:
+            self.attempt.usage = answer.whole.usage
         if self._ticket is not None:
             usage = answer.whole.usage if answer is not None and answer.whole is not None else self._record.usage
             self._ticket.leave(

@@ -71,11 +71,11 @@ class RouteConfig(Section):
     targets: tuple[Annotated[TargetConfig, BeforeValidator(_from_name), OrText()], ...] = Field(min_length=1)
     """The models of the route: ``{model: NAME, weight: N}``, or a bare name."""
 
-    choose: Literal["first", "weighted", "fastest", "least-loaded", "cheapest", "sticky"] = "first"
+    choose: Literal["first", "weighted", "fastest", "least-loaded", "cheapest", "greenest", "sticky"] = "first"
     """How the order of the targets is found for a call. ``first``: as listed. ``weighted``: drawn by weight.
     ``fastest``: by the time to the first token, as lately measured. ``least-loaded``: by the tokens under way, of two
-    drawn. ``cheapest``: by ``price``, for the length of this prompt. ``sticky``: a conversation stays with one target,
-    whose prompt cache then knows it."""
+    drawn. ``cheapest``: by ``price``, for the length of this prompt. ``greenest``: by expected CO2, likewise.
+    ``sticky``: a conversation stays with one target, whose prompt cache then knows it."""
 
     fallback: tuple[Name, ...] = ()
     """Models to ask, in this order, after every target failed."""
@@ -113,8 +113,9 @@ class RouteConfig(Section):
     last_resort: Annotated[LastResortConfig, BeforeValidator(_from_text), OrText()] | None = None
     """What to answer with when every attempt failed: a text, or a mapping; absent, the caller gets the error."""
 
-    content: Literal["none", "full"] = "none"
-    """Whether records keep the bodies of requests and answers."""
+    content: Literal["none", "redacted", "full"] = "none"
+    """Whether records keep the bodies of requests and answers: not at all, whole, or without what the guardrails
+    recognise as personal or secret. Where nothing recognises it, ``redacted`` keeps nothing."""
 
     store_responses: bool = True
     """Whether responses are kept for ``previous_response_id``, where ``responses.store`` allows it."""

@@ -47,19 +47,19 @@ class Unfit(msgspec.Struct, frozen=True):
             return f"lacks {', '.join(sorted(self.lacks))}"
         return f"at least {self.tokens} tokens for a window of {self.target.window}"
 
-    def error(self) -> CallerError:
-        """Return what to tell a caller for whom there is no other target.
-
-        For what a target lacks, its codec knows better which field is at fault: asking it calls no upstream.
-        """
+    def error(self, ask: Ask) -> CallerError:
+        """Return what to tell the caller of ``ask``, for whom there is no other target."""
         if self.operation is not None:
             return Unsupported(
                 f"The model '{self.target.model}' has no {self.operation}; choose another model.", param="model"
             )
         if self.lacks:
+            origin = ask.origin or ask
+            feature = min(self.lacks, key=list(Feature).index)
             return Unsupported(
                 f"The model '{self.target.model}' cannot do what this request needs "
-                f"({', '.join(sorted(self.lacks))}); leave it out or choose another model."
+                f"({', '.join(sorted(self.lacks))}); leave it out or choose another model.",
+                param=origin.locate(origin, feature) if origin.locate is not None else None,
             )
         return ContextOverflow(
             f"The prompt has at least {self.tokens} tokens and the model '{self.target.model}' takes "

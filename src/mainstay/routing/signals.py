@@ -11,9 +11,11 @@ import msgspec
 from msgspec.structs import replace
 
 from mainstay.core.errors import (
+    BudgetExceeded,
     ContentFiltered,
     ContextOverflow,
     MainstayError,
+    RateLimited,
     Unavailable,
     Unsupported,
     UpstreamBroken,
@@ -87,8 +89,14 @@ _TABLE: Final[tuple[tuple[type[MainstayError], str, Signal], ...]] = (
     (ContextOverflow, "", Signal(elsewhere=True, larger=True, verdict=Verdict.ALIVE)),
     (ContentFiltered, "", Signal(verdict=Verdict.ALIVE)),
     (Unsupported, "", Signal(elsewhere=True)),
+    # What this model may cost, or how often it may be asked, says nothing of another.
+    (BudgetExceeded, "model_budget_exceeded", Signal(elsewhere=True)),
+    (BudgetExceeded, "price_unknown", Signal(elsewhere=True)),
+    (RateLimited, "model_rate_limited", Signal(elsewhere=True)),
     # Our own waiting room is full; asking it again at once would only lengthen the queue.
     (Unavailable, "overloaded", Signal(elsewhere=True)),
+    # No model can be asked while nothing can be reserved.
+    (Unavailable, "ledger_unavailable", Signal()),
     # A local engine that is being started again.
     (Unavailable, "", Signal(here=2, elsewhere=True, away_first=True)),
 )

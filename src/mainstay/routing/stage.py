@@ -17,6 +17,7 @@ from mainstay.core.call import Call
 from mainstay.core.clock import monotonic, since_ms
 from mainstay.core.errors import MainstayError, UpstreamRateLimited
 from mainstay.core.record import Attempt, Record
+from mainstay.core.seal import last_maker
 from mainstay.core.stage import Onward
 from mainstay.core.target import TALKS, Target
 from mainstay.routing.attempt import Attempts
@@ -162,13 +163,13 @@ class Route:
         Raises:
             CallerError: no target can do what is asked; the reason is the first target's.
         """
-        plan = (*self._chooser.order(call, self._targets), *self._fallback)
+        plan = (*_home_first(call, self._chooser.order(call, self._targets)), *self._fallback)
         wish = self._wished.get(call.wished_model)
         if wish is not None:
             plan = (wish, *(target for target in plan if target.model != wish.model))
         ordered, unfit = fitting(call, plan)
         if not ordered:
-            raise unfit[0].error()
+            raise unfit[0].error(call.ask)
         now = monotonic()
         shut = [target for target in ordered if not self._standings[target.model].usable(now)]
         return [*(target for target in ordered if target not in shut), *shut] if shut else ordered
@@ -301,6 +302,18 @@ class Route:
             return found.frames
 
         return Resumed(frames, again)
+
+
+def _home_first(call: Call, targets: Sequence[Target]) -> Sequence[Target]:
+    """Return ``targets`` with those first whose provider sealed the latest reasoning in the request.
+
+    Only it can open that; whoever else is asked goes without. Fallbacks stay behind: a conversation comes back.
+    """
+    ask = call.ask
+    maker = last_maker(ask.raw or (ask.origin.raw if ask.origin is not None else b""))
+    if not maker or len(targets) == 1:
+        return targets
+    return sorted(targets, key=lambda target: target.provider != maker)
 
 
 def _has_tools(call: Call) -> bool:

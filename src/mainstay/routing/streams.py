@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from mainstay.core.answer import Frames
 from mainstay.core.errors import CallerError, MainstayError, UpstreamBroken, UpstreamInterrupted
-from mainstay.core.events import Frame
+from mainstay.core.events import Frame, Metered
+from mainstay.core.record import Attempt
 from mainstay.routing.resume import CatchUp, Delivered, Differs
 
-__all__ = ["Held", "Resumed", "Watched", "hold", "interrupted"]
+__all__ = ["Held", "Resumed", "Watched", "hold", "interrupted", "note_usage"]
 
 #: Bytes of an answer that may be held back.
 _MOST = 64 * 1024 * 1024
@@ -21,11 +22,15 @@ End = Callable[[MainstayError | None, bool], None]
 
 
 class Watched:
-    """Frames as they come; ``ended`` is told once how they ended: (error or None, whether they were left early)."""
+    """Frames as they come; ``ended`` is told once how they ended: (error or None, whether they were left early).
 
-    __slots__ = ("_done", "_ended", "_inner", "_next")
+    What the answer took is noted in ``attempt``, where there is one.
+    """
 
-    def __init__(self, inner: Frames, ended: End) -> None:
+    __slots__ = ("_attempt", "_done", "_ended", "_inner", "_next")
+
+    def __init__(self, inner: Frames, ended: End, attempt: Attempt | None = None) -> None:
+        self._attempt = attempt
         self._inner = inner
         self._next = inner.__anext__
         self._ended = ended
@@ -36,7 +41,10 @@ class Watched:
 
     async def __anext__(self) -> Sequence[Frame]:
         try:
-            return await self._next()
+            batch = await self._next()
+            if self._attempt is not None:
+                note_usage(batch, self._attempt)
+            return batch
         except StopAsyncIteration:
             self._end(None, left=False)
             raise
@@ -77,7 +85,15 @@ class Held:
         self._batches.clear()
 
 
-async def hold(frames: Frames) -> Held:
+def note_usage(batch: Sequence[Frame], attempt: Attempt) -> None:
+    """Note what an answer took, if these frames say so: the last word counts."""
+    for frame in batch:
+        for event in frame.events:
+            if type(event) is Metered:
+                attempt.usage = event.usage
+
+
+async def hold(frames: Frames, attempt: Attempt) -> Held:
     """Read ``frames`` to their end and return them whole.
 
     Raises:
@@ -88,6 +104,7 @@ async def hold(frames: Frames) -> Held:
     try:
         async for batch in frames:
             batches.append(batch)
+            note_usage(batch, attempt)
             size += sum(len(frame.wire) for frame in batch)
             if size > _MOST:
                 raise UpstreamBroken("The answer is longer than may be held back; ask for a shorter one.")

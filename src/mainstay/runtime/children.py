@@ -20,7 +20,7 @@ from mainstay.runtime.leash import Leash, pair
 
 __all__ = ["Backoff", "Child", "Kind", "Program", "Start", "State", "describe_exit", "execute", "fork"]
 
-Kind = Literal["worker", "control", "engine"]
+Kind = Literal["worker", "ledger", "control", "engine"]
 State = Literal["starting", "up", "failing", "draining", "stopped"]
 
 #: What a child's environment may hold besides its own: never the operator's keys to bought models.

@@ -49,12 +49,13 @@ class Family:
         return [child for child in self.members if child.retire is None and not child.aside]
 
     def ready(self, begun: bool) -> bool:
-        """Return whether calls are answered as they should: all shown are up; once ``begun``, control need not be.
+        """Return whether calls are answered: all shown are up; once ``begun``, control and the ledger need not be.
 
-        Workers answer without it, and a gateway that is taken out of use for that answers nobody.
+        Workers answer without them, and a gateway that is taken out of use for that answers nobody.
         """
         shown = self.shown()
-        return bool(shown) and all(child.state == "up" or (begun and child.kind == "control") for child in shown)
+        beside = ("control", "ledger") if begun else ()
+        return bool(shown) and all(child.state == "up" or child.kind in beside for child in shown)
 
     def parts(self) -> dict[str, object]:
         """Return what is to be told of those shown, by name: see :func:`state.read_state`."""

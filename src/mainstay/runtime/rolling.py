@@ -59,7 +59,7 @@ class Rolling:
     def advance(self, refusal: str = "") -> None:
         """Take the next step, if it is time for one. A ``refusal`` keeps a restart that was asked for from beginning.
 
-        One at a time is started, workers before control; those replaced finish their streams meanwhile.
+        One at a time is started, workers first and control last; those replaced finish their streams meanwhile.
         """
         if self._asked and not self.running:
             self._begin(refusal)
@@ -83,7 +83,7 @@ class Rolling:
         self._number += 1
         self._state, self._reason = "replacing", ""
         self._leaving, self._replaced = [], {}
-        self._todo = [*self.family.of("worker"), *self.family.of("control")]
+        self._todo = [*self.family.of("worker"), *self.family.of("ledger"), *self.family.of("control")]
         if refusal:
             self._fail(refusal)
             return

@@ -1,9 +1,9 @@
 """The supervisor: one small single-threaded process that keeps the others alive.
 
-It makes the listening sockets, forks the gateway workers and the control process, starts one program per local engine,
-restarts what dies, hands edits of the configuration on, and stops everything in order: workers first (they finish what
-they stream), then control (it loads the last records), then engines. It knows nothing of HTTP, models or the meaning
-of a configuration: that comes as opaque bytes from whoever makes the :class:`Plan`.
+It makes the listening sockets, forks the gateway workers, the ledger and the control process, starts one program per
+local engine, restarts what dies, hands edits of the configuration on, and stops everything in order: workers first
+(they finish what they stream), then the ledger, then control (it loads the last records), then engines. It knows
+nothing of HTTP, models or what a configuration means: that comes as opaque bytes from who makes the :class:`Plan`.
 """
 
 import gc
@@ -30,13 +30,14 @@ __all__ = ["ControlMain", "Listen", "Plan", "Ready", "Service", "WorkerMain", "s
 
 #: ``worker(payload, slot, sockets, leash) -> exit code``, called in the forked child.
 WorkerMain = Callable[[bytes, int, Sequence[socket.socket], Leash], int]
-#: ``control(payload, leash) -> exit code``, called in the forked child.
+#: ``control(payload, leash) -> exit code``, called in the forked child; the same for the ledger.
 ControlMain = Callable[[bytes, Leash], int]
 
 _POLL = 0.5
 #: How children stop: in this order, with these seconds (a worker has the plan's ``drain``) and then the grace.
-_STAGES: tuple[Kind, ...] = ("worker", "control", "engine")
-_CONTROL_LIMIT, _ENGINE_LIMIT, _GRACE = 20.0, 1.0, 2.0
+_STAGES: tuple[Kind, ...] = ("worker", "ledger", "control", "engine")
+_LIMITS = {"ledger": 2.0, "control": 20.0, "engine": 1.0}
+_GRACE = 2.0
 #: Deaths before the first readiness after which a worker or control is not worth another try.
 _TRIES = 3
 
@@ -87,6 +88,7 @@ class Service:
     worker: WorkerMain
     control: ControlMain | None = None
     watch: Callable[[], Plan | None] | None = None
+    ledger: ControlMain | None = None
 
 
 def supervise(service: Service, ready: Callable[[Ready], None] | None = None) -> int:
@@ -150,8 +152,10 @@ class _Supervisor:
             # What was loaded before the forks stays shared: the collector must not touch its pages.
             gc.collect()
             gc.freeze()
-            if self._service.control is not None:
-                self._family.members.append(Child("control", "control", self._fork_control))
+            kinds: tuple[Kind, ...] = ("control", "ledger")
+            for kind, main in zip(kinds, (self._service.control, self._service.ledger), strict=True):
+                if main is not None:
+                    self._family.members.append(Child(kind, kind, partial(self._fork_main, main)))
             for slot in range(self._plan.listen.workers):
                 self._family.members.append(Child(f"worker-{slot}", "worker", partial(self._fork_worker, slot)))
             for program in self._plan.programs:
@@ -252,13 +256,10 @@ class _Supervisor:
 
         return fork(main, self._forget)
 
-    def _fork_control(self) -> Start:
-        payload, control = self._plan.payload, self._service.control
-        assert control is not None
-
+    def _fork_main(self, child: ControlMain) -> Start:
         def main(leash: Leash) -> int:
             self._keep_only(None)
-            return control(payload, leash)
+            return child(self._plan.payload, leash)
 
         return fork(main, self._forget)
 
@@ -355,7 +356,7 @@ class _Supervisor:
             if child.program not in keep and child.retire is None and not child.stopping:
                 self._end(child, aside=True)
 
-    # Stopping: workers finish their streams, control loads the last records, engines go last.
+    # Stopping: workers finish their streams and settle, control loads the last records, engines go last.
 
     def _stop(self) -> None:
         self._stage = _STAGES[0]
@@ -380,7 +381,7 @@ class _Supervisor:
 
     def _end(self, child: Child, *, aside: bool = False) -> None:
         child.aside = child.aside or aside
-        limit = {"worker": self._plan.drain, "control": _CONTROL_LIMIT, "engine": _ENGINE_LIMIT}[child.kind]
+        limit = _LIMITS.get(child.kind, self._plan.drain)
         self._family.end(child, limit, _GRACE)
 
     def _publish(self) -> None:

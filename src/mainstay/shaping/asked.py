@@ -1,5 +1,6 @@
 """What form a call asks for: found in its prompt, compiled, and said in words for models without a mode for it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
@@ -16,6 +17,9 @@ __all__ = ["Asked", "find_form", "instruct", "may_ask", "show_examples", "worded
 
 #: Dialects whose schemas are best effort unless they say that they are strict.
 _LENIENT: Final = frozenset({Dialect.OPENAI, Dialect.RESPONSES})
+#: A letter or an underscore written as an escape. No encoder does that, but it is JSON; what encoders do escape (other
+#: alphabets, quotes, signs of HTML, control characters) spells no name of a field.
+_SPELT: Final = re.compile(rb"\\u00(?:5[fF]|6[1-9a-fA-F]|7[0-9aA])")
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -35,8 +39,11 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def may_ask(raw: bytes) -> bool:
-    """Return whether a request's bytes can ask for a form at all; cheap, and never wrongly False."""
-    return b"json_" in raw or b'"strict"' in raw or b"\\u" in raw
+    """Return whether a request's bytes can ask for a form at all; cheap, and never wrongly False.
+
+    True also where any name of a field may be spelt with escapes: then only a full reading tells what is there.
+    """
+    return b"json_" in raw or b'"strict"' in raw or (b"\\u00" in raw and _SPELT.search(raw) is not None)
 
 
 def find_form(

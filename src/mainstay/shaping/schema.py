@@ -1,11 +1,14 @@
 """A JSON Schema, compiled once, and what it says of a value.
 
 The rules are those of the validator library; here they are kept from reaching outside (no reference is ever fetched),
-from being passed by what JSON leaves open (a key given twice, a number beyond every float), and put into words.
+from being passed by what JSON leaves open (a key given twice, a number beyond every float) or a draft does not know
+(a keyword of another one), and put into words.
 """
 
 import functools
 import json
+import re
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +31,32 @@ _JOINT: Final = frozenset(
     {"if", "then", "else", "not", "anyOf", "oneOf", "allOf", "$ref", "$dynamicRef", "$recursiveRef"}
     | {"dependentSchemas", "dependentRequired", "dependencies", "unevaluatedProperties", "propertyDependencies"}
 )
+#: Drafts in their order, and what each that is not the first brought: in an older one it would hold nothing.
+_DRAFTS: Final = ("4", "6", "7", "2019-09", "2020-12")
+_BROUGHT: Final = (
+    frozenset[str](),
+    frozenset({"const", "contains", "propertyNames"}),
+    frozenset({"if", "then", "else"}),
+    frozenset({"minContains", "maxContains", "dependentRequired", "dependentSchemas"})
+    | {"unevaluatedItems", "unevaluatedProperties", "$recursiveRef"},
+    frozenset({"prefixItems", "$dynamicRef"}),
+)
+#: What was taken away again, by the first draft without it, and what no draft has that is known here.
+_GONE: Final = {"$recursiveRef": 4, "additionalItems": 4} | dict.fromkeys(
+    ("divisibleBy", "disallow", "extends", "propertyDependencies"), 0
+)
+#: Where schemas stand within a schema: alone, in a list, by name.
+_ONE: Final = (
+    *("items", "additionalItems", "contains", "propertyNames", "not", "if", "then", "else"),
+    *("additionalProperties", "unevaluatedItems", "unevaluatedProperties"),
+)
+_LIST: Final = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
+_NAMED: Final = ("properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions")
+#: What says something of a value; before 2019-09 it does not when it stands beside ``$ref``.
+_JUDGING: Final = {*_ONE, *_LIST, *_NAMED[:4], "type", "enum", "const", "format", "pattern", "required"} | {
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "uniqueItems"),
+    *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),
+}
 
 
 class Schema:
@@ -102,7 +131,8 @@ def _compiled(raw: bytes) -> Schema | str:
     if not isinstance(source, dict | bool):
         return "a schema is an object, true or false."
     try:
-        return Schema(jsonschema_rs.validator_for(source, validate_formats=True, retriever=_refuse), source)
+        schema = Schema(jsonschema_rs.validator_for(source, validate_formats=True, retriever=_refuse), source)
+        return _strange(source) or schema
     except jsonschema_rs.ReferencingError:
         return _OUTSIDE
     except (ValueError, RecursionError) as error:
@@ -114,6 +144,35 @@ def _compiled(raw: bytes) -> Schema | str:
 
 
 _OUTSIDE = "a reference leads out of it, and none is ever fetched; put what it names under '$defs'."
+
+
+def _strange(source: object) -> str:
+    """Return what is wrong with a schema that uses words which its draft passes over, "" when nothing is."""
+    for schema, draft in _within(source, len(_DRAFTS) - 1):
+        name = _DRAFTS[draft]
+        for word in schema:
+            since = next((place for place, brought in enumerate(_BROUGHT) if word in brought), 0)
+            if since > draft or draft >= _GONE.get(word, len(_DRAFTS)):
+                return f"'{word}' holds nothing in draft {name}; write it in that draft's words, or correct '$schema'."
+            if draft < 3 and "$ref" in schema and word in _JUDGING:
+                return f"'{word}' holds nothing beside '$ref' in draft {name}; put both into 'allOf'."
+    return ""
+
+
+def _within(source: object, draft: int) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield a schema and all within it, each with the place of its draft in ``_DRAFTS``."""
+    waiting = [(source, draft)]
+    while waiting:
+        schema, draft = waiting.pop()
+        if not isinstance(schema, dict):
+            continue
+        named = str(schema.get("$schema", ""))
+        draft = next((place for place, name in enumerate(_DRAFTS) if re.search(rf"draft[-/]0?{name}\b", named)), draft)
+        yield schema, draft
+        inner = [schema.get(word) for word in _ONE]
+        inner += [one for word in _LIST if isinstance(found := schema.get(word), list) for one in found]
+        inner += [one for word in _NAMED if isinstance(found := schema.get(word), dict) for one in found.values()]
+        waiting += [(one, draft) for one in inner]
 
 
 def _refuse(uri: str) -> Any:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from mainstay.core.answer import Answer, SingleFrame
 from mainstay.core.call import Adapter, Ask, Call
 from mainstay.core.clock import monotonic
-from mainstay.core.errors import InvalidRequest, UpstreamRefused
+from mainstay.core.errors import InvalidRequest, MainstayError, UpstreamRefused
 from mainstay.core.estimate import answer_usage
 from mainstay.core.events import Event, Frame, Metered
 from mainstay.core.fold import fold
@@ -215,8 +215,8 @@ class Shape:
         record = call.record
         spent: list[Usage] = []
         cost = Decimal(0)
+        batches = await _collected(answer)
         while True:
-            batches = await collect(answer.frames) if answer.frames is not None else []
             events = _events(answer, batches)
             usage = answer_usage(call.ask.prompt, events)
             spent.append(usage)
@@ -228,17 +228,34 @@ class Shape:
                 if record.attempts:
                     record.attempts[-1].detail = f"form: {misfit.flaws[0].rule}"
                 record.usage = add_up(spent)
-                if asked.loose or not self._may_reask(call, spent, cost, begun):
+                again = None
+                if not asked.loose and self._may_reask(call, spent, cost, begun):
+                    call = replace(call, ask=_sayable(call.ask.asking(reask(call.ask.prompt, events, misfit))))
+                    again = await self._reask(call, onward, begun)
+                if again is None:
                     if asked.strict:
                         raise refusal(events, misfit, len(spent)) from misfit
                     settled = None
                     break
-                call = replace(call, ask=_sayable(call.ask.asking(reask(call.ask.prompt, events, misfit))))
-            made = len(record.attempts)
+            answer, call, batches = again
+        return _handed_on(answer, batches, events, settled, spent)
+
+    async def _reask(
+        self, call: Call, onward: Onward, begun: int
+    ) -> tuple[Answer, Call, Sequence[Sequence[Frame]]] | None:
+        """Return the next answer, or None where none comes: then the one that there is counts, and not why."""
+        record = call.record
+        made = len(record.attempts)
+        served = record.target, record.provider, record.vendor
+        try:
             answer, call = await self._ask(call, onward, begun)
+            return answer, call, await _collected(answer)
+        except MainstayError:
+            record.target, record.provider, record.vendor = served
+            return None
+        finally:
             if made < len(record.attempts):
                 record.attempts[made].cause = "reask"
-        return _handed_on(answer, batches, events, settled, spent)
 
     def _may_reask(self, call: Call, spent: Sequence[Usage], cost: Decimal, begun: int) -> bool:
         limits = self._limits
@@ -276,6 +293,10 @@ async def _in_words(prompt: Prompt, target: Target) -> Prompt:
         return prompt
     feature = Feature.JSON if form.kind == "json" else Feature.SCHEMA
     return worded(prompt) if feature in target.lacks else prompt
+
+
+async def _collected(answer: Answer) -> Sequence[Sequence[Frame]]:
+    return await collect(answer.frames) if answer.frames is not None else []
 
 
 def _events(answer: Answer, batches: Sequence[Sequence[Frame]]) -> tuple[Event, ...]:

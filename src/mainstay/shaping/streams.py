@@ -65,10 +65,10 @@ class Checked:
     """Frames as they come, judged in passing; ends in an ``OutputInvalid`` as soon as the answer cannot fit.
 
     What is judged before it is passed on: a text that can no longer become JSON, a member of its root object that does
-    not fit, the arguments of a call that is complete, and at a choice's end the whole of it.
+    not fit, the arguments of a call that is complete, and at a choice's end the whole of it, after which nothing comes.
     """
 
-    __slots__ = ("_asked", "_declined", "_events", "_inner", "_next", "_partial", "_record")
+    __slots__ = ("_asked", "_declined", "_ended", "_events", "_inner", "_next", "_partial", "_record")
 
     def __init__(self, inner: Frames, asked: Asked, record: Record) -> None:
         self._inner = inner
@@ -78,13 +78,20 @@ class Checked:
         self._partial: dict[int, PartialJson] = {}
         self._events: dict[int, list[Event]] = {}
         self._declined: set[int] = set()
+        self._ended: set[int] = set()
 
     def __aiter__(self) -> AsyncIterator[Sequence[Frame]]:
         return self
 
     async def __anext__(self) -> Sequence[Frame]:
-        batch = await self._next()
         try:
+            try:
+                batch = await self._next()
+            except StopAsyncIteration:
+                if self._events.keys() - self._ended:
+                    # Never judged: no end of it came.
+                    raise Misfit(Flaw("The answer has no end.", rule="cut")) from None
+                raise
             for frame in batch:
                 for event in frame.events:
                     self._take(event)
@@ -108,11 +115,16 @@ class Checked:
         elif isinstance(event, RefusalDelta):
             self._declined.add(event.choice)
         elif isinstance(event, Finished):
+            if event.choice in self._ended:
+                return
             self._keep(event, event.choice)
             if event.choice not in self._declined:
                 judge(self._asked, self._events[event.choice])
+            self._ended.add(event.choice)
 
     def _keep(self, event: Event, choice: int) -> None:
+        if choice in self._ended and not (isinstance(event, TextDelta) and not event.text):
+            raise Misfit(Flaw("The answer goes on after its end.", rule="json"))
         self._events.setdefault(choice, []).append(event)
 
     def _follow(self, event: TextDelta) -> None:

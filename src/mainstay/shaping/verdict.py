@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from mainstay.core.errors import OutputInvalid
 from mainstay.core.events import Event, Finished, FinishReason, RefusalDelta, TextDelta, ToolDelta, ToolStarted
-from mainstay.core.prompt import Message, Prompt, TextPart, ToolCallPart, ToolResultPart
+from mainstay.core.prompt import Message, Part, Prompt, TextPart, ToolCallPart, ToolResultPart
+from mainstay.core.turn import read_parts, whole_arguments
 from mainstay.shaping.asked import Asked
 from mainstay.shaping.json import CUT
 from mainstay.shaping.port import Flaw, Misfit
@@ -113,25 +114,49 @@ def _rewritten(events: Sequence[Event], settled: dict[int, str]) -> tuple[Event,
 
 def reask(prompt: Prompt, events: Sequence[Event], misfit: Misfit) -> Prompt:
     """Return ``prompt`` with the answer that did not fit, and what is wrong with it."""
-    choice = next((one for _, one in sorted(choices(events).items()) if not one.declined), Choice())
+    number, choice = _shown(events)
     problems = "\n".join(f"- {f'at {flaw.path}: ' if flaw.path else ''}{flaw.problem}" for flaw in misfit.flaws)
+    # With its reasoning: some models take no turn back without it.
+    said = read_parts(events, number)
     if choice.calls:
-        said = (TextPart(choice.text),) if choice.text else ()
-        calls = tuple(ToolCallPart(call, name, arguments or "{}") for call, name, arguments in choice.calls)
         words = f"Nothing was run: the arguments of this turn's calls do not fit.\n{problems}\nMake the calls again."
-        results = tuple(ToolResultPart(call, (TextPart(words),), is_error=True) for call, _, _ in choice.calls)
-        turns = (Message("assistant", (*said, *calls)), *(Message("tool", (result,)) for result in results))
+        results = [
+            ToolResultPart(call, (TextPart(f"{words}{_quoted(arguments)}"),), is_error=True)
+            for call, _, arguments in choice.calls
+        ]
+        turns = (Message("assistant", _sendable(said)), *(Message("tool", (result,)) for result in results))
     else:
         words = f"This answer cannot be used:\n{problems}\nAnswer again, in full and in the form that was asked for."
-        said = (TextPart(choice.text),) if choice.text.strip() else (TextPart("(nothing)"),)
-        turns = (Message("assistant", said), Message("user", (TextPart(words),)))
+        if not choice.text.strip():
+            said = [TextPart("(nothing)")]
+        turns = (Message("assistant", tuple(said)), Message("user", (TextPart(words),)))
     return replace(prompt, messages=(*prompt.messages, *turns))
+
+
+def _shown(events: Sequence[Event]) -> tuple[int, Choice]:
+    """Return the choice that a model, or a caller, is shown of an answer that did not fit."""
+    return next(((at, one) for at, one in sorted(choices(events).items()) if not one.declined), (0, Choice()))
+
+
+def _sendable(said: Sequence[Part]) -> tuple[Part, ...]:
+    """Return a turn as a provider takes it back: with an object for the arguments of every call."""
+    return tuple(
+        replace(part, arguments=whole_arguments(part.arguments)) if isinstance(part, ToolCallPart) else part
+        for part in said
+    )
+
+
+def _quoted(arguments: str) -> str:
+    """Return arguments that cannot stand in the turn itself, as words."""
+    if not arguments.strip() or whole_arguments(arguments) == arguments:
+        return ""
+    return f"\nYour arguments were:\n{arguments[:_MOST_SHOWN]}"
 
 
 def refusal(events: Sequence[Event], misfit: Misfit, tries: int) -> OutputInvalid:
     """Return the error for a call whose answers never had the form, with the best attempt and its flaws."""
     first = misfit.flaws[0]
-    shown = next((one for _, one in sorted(choices(events).items()) if not one.declined), Choice())
+    _, shown = _shown(events)
     best: object = shown.text[:_MOST_SHOWN]
     if shown.calls and not shown.text:
         best = [{"name": name, "arguments": arguments[:_MOST_SHOWN]} for _, name, arguments in shown.calls]

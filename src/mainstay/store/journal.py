@@ -22,7 +22,7 @@ from mainstay.core.errors import StartError
 from mainstay.core.ids import uuid7
 from mainstay.store.files import private_dir
 
-__all__ = ["Chunk", "Journal", "is_final", "journal_files", "read_chunk"]
+__all__ = ["Chunk", "Journal", "has_final", "is_final", "journal_files", "read_chunk"]
 
 _NAME = re.compile(r"[A-Za-z0-9_]+-[0-9a-f]{8}-[0-9a-f-]{27}\.jsonl")
 
@@ -109,6 +109,21 @@ class Journal:
                 os.close(descriptor)
                 raise
             os.close(descriptor)
+
+
+def has_final(directory: Path) -> bool:
+    """Say whether a journal waits to be loaded whose writer is gone."""
+    for path in journal_files(directory):
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            if is_final(descriptor):
+                return True
+        finally:
+            os.close(descriptor)
+    return False
 
 
 class Chunk(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ from mainstay.core.errors import StartError, Unavailable
 from mainstay.store.files import private_dir
 from mainstay.store.port import Table, TableLost
 
-__all__ = ["FileTable", "KeyValues", "NullKeyValues", "StoredKeyValues", "open_key_values"]
+__all__ = ["FileTable", "KeyValues", "NullKeyValues", "StoredKeyValues", "open_key_values", "open_table"]
 
 _T = TypeVar("_T")
 _log = structlog.get_logger("mainstay.store")
@@ -59,8 +59,10 @@ class KeyValues(Protocol):
         """
         ...
 
-    async def put(self, values: Mapping[str, bytes], lifetime: float) -> None:
+    async def put(self, values: Mapping[str, bytes], lifetime: float, owner: tuple[str, str] = ("", "")) -> None:
         """Keep ``values`` for ``lifetime`` seconds, all or none of them; what a key had before is replaced.
+
+        ``owner`` is the organisation and team whose they are.
 
         Raises:
             Unavailable: the store cannot be reached.
@@ -87,7 +89,7 @@ class NullKeyValues:
         """Return nothing."""
         return {}
 
-    async def put(self, values: Mapping[str, bytes], lifetime: float) -> None:
+    async def put(self, values: Mapping[str, bytes], lifetime: float, owner: tuple[str, str] = ("", "")) -> None:
         """Forget at once."""
 
     async def delete(self, keys: Sequence[str]) -> None:
@@ -116,7 +118,7 @@ class StoredKeyValues:
             found |= await self._run(lambda part=part: self._table.read(part, self._clock()))  # type: ignore[misc]  # a default binds the loop's value
         return found
 
-    async def put(self, values: Mapping[str, bytes], lifetime: float) -> None:
+    async def put(self, values: Mapping[str, bytes], lifetime: float, owner: tuple[str, str] = ("", "")) -> None:
         """Keep the values; see :class:`KeyValues`."""
         await self._run(lambda: self._table.write(values, self._clock() + lifetime))
         now = monotonic()
@@ -190,6 +192,19 @@ class FileTable:
         """Remove the rows of ``keys``."""
         self._change(lambda db: db.executemany("DELETE FROM kv WHERE key = ?", [(key,) for key in keys]))
 
+    def scan(self, after: str, most: int) -> list[tuple[str, bytes, float]]:
+        """Return rows by their keys, after one, expired ones too."""
+        question = "SELECT key, value, expires FROM kv WHERE key > ? ORDER BY key LIMIT ?"
+        return self._do(lambda db: db.execute(question, (after, most)).fetchall())
+
+    def swap(self, key: str, old: bytes, new: bytes) -> None:
+        """Put a value in the place of another, if that is still there; it expires when it would have."""
+        self._change(lambda db: db.execute("UPDATE kv SET value = ? WHERE key = ? AND value = ?", (new, key, old)))
+
+    def clip(self, expires: float) -> None:
+        """Have what would expire later than ``expires`` expire then."""
+        self._change(lambda db: db.execute("UPDATE kv SET expires = ? WHERE expires > ?", (expires, expires)))
+
     def sweep(self, now: float, most: int) -> None:
         """Remove rows that have expired."""
         old = "DELETE FROM kv WHERE rowid IN (SELECT rowid FROM kv WHERE expires <= ? LIMIT ?)"
@@ -254,9 +269,14 @@ def open_key_values(url: str, home: Path) -> KeyValues:
 
     Nothing is opened before the first use, so that a store that is away keeps no gateway from starting.
     """
+    return StoredKeyValues(open_table(url, home))
+
+
+def open_table(url: str, home: Path) -> Table:
+    """Return the table behind the key-values of an installation; opened at its first use."""
     if url.startswith("postgresql"):
         # Its driver and the database library cost a worker a third of a second and 30 MB.
         from mainstay.store.kv_postgresql import PostgresTable
 
-        return StoredKeyValues(PostgresTable(url))
-    return StoredKeyValues(FileTable(home / "kv.db"))
+        return PostgresTable(url)
+    return FileTable(home / "kv.db")

@@ -23,6 +23,9 @@ _WRITE = text(
     "INSERT INTO mainstay_kv VALUES (:key, :value, :expires)"
     " ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires"
 )
+_SCAN = text("SELECT key, value, expires FROM mainstay_kv WHERE key > :after ORDER BY key LIMIT :most")
+_SWAP = text("UPDATE mainstay_kv SET value = :new WHERE key = :key AND value = :old")
+_CLIP = text("UPDATE mainstay_kv SET expires = :expires WHERE expires > :expires")
 _REMOVE = text("DELETE FROM mainstay_kv WHERE key IN :keys").bindparams(bindparam("keys", expanding=True))
 _SWEEP = text(
     "DELETE FROM mainstay_kv WHERE key IN (SELECT key FROM mainstay_kv WHERE expires <= :now LIMIT :most"
@@ -55,6 +58,23 @@ class PostgresTable:
     def remove(self, keys: Sequence[str]) -> None:
         """Remove the rows of ``keys``."""
         self._do(lambda db: db.execute(_REMOVE, {"keys": sorted(keys)}))
+
+    def scan(self, after: str, most: int) -> list[tuple[str, bytes, float]]:
+        """Return rows by their keys, after one, expired ones too."""
+
+        def work(db: Connection) -> list[tuple[str, bytes, float]]:
+            rows = db.execute(_SCAN, {"after": after, "most": most})
+            return [(key, bytes(value), expires) for key, value, expires in rows]
+
+        return self._do(work)
+
+    def swap(self, key: str, old: bytes, new: bytes) -> None:
+        """Put a value in the place of another, if that is still there."""
+        self._do(lambda db: db.execute(_SWAP, {"key": key, "old": old, "new": new}))
+
+    def clip(self, expires: float) -> None:
+        """Have what would expire later than ``expires`` expire then."""
+        self._do(lambda db: db.execute(_CLIP, {"expires": expires}))
 
     def sweep(self, now: float, most: int) -> None:
         """Remove rows that have expired."""

@@ -23,4 +23,16 @@ class Table(Protocol):
         """Remove at most ``most`` rows that expired before ``now`` (seconds since 1970)."""
         ...
 
+    def scan(self, after: str, most: int) -> list[tuple[str, bytes, float]]:
+        """Return at most ``most`` rows by their keys, after the key ``after``: key, value, when it expires."""
+        ...
+
+    def swap(self, key: str, old: bytes, new: bytes) -> None:
+        """Put ``new`` in the place of ``old``, if that is still what ``key`` has."""
+        ...
+
+    def clip(self, expires: float) -> None:
+        """Have what would expire later than ``expires`` (seconds since 1970) expire then."""
+        ...
+
     def close(self) -> None: ...

@@ -34,11 +34,12 @@ __all__ = [
     "migrate",
     "open_engine",
     "reading",
+    "wipe",
     "writing",
 ]
 
 #: The newest revision in ``migrations/versions``; kept here so that a database at head never loads Alembic.
-HEAD = "0004"
+HEAD = "0007"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITING = "mainstay_writing"
@@ -149,6 +150,15 @@ def is_settled(engine: Engine) -> bool:
     return bool(row[0] == 0 and row[1] == row[2])
 
 
+def wipe(engine: Engine) -> None:
+    """Bring what is committed into the database's own file and empty the log beside it, where what was deleted still
+    lies; best effort, when nobody reads an old state. PostgreSQL does so by itself, in its own time.
+    """
+    if _is_sqlite(engine):
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+
 def migrate(engine: Engine) -> None:
     """Bring the tables to the newest revision, in one transaction; of several processes one does it.
 
@@ -243,7 +253,8 @@ class _File:
         record.info["seen"] = self._seen()
         # The driver's own BEGIN comes late and never IMMEDIATE: we send ours in _begin.
         connection.isolation_level = None
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        # What is deleted is overwritten: these are people's words.
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     def _taken(self, _: object, record: ConnectionPoolEntry, __: object) -> None:

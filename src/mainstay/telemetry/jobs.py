@@ -8,7 +8,7 @@ record. While the database is down the journals grow and nothing is lost. Does n
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from mainstay.store.journal import Chunk, is_final, journal_files, read_chunk
 from mainstay.store.sql import is_settled, reading, writing
 from mainstay.telemetry.store import advance, forget, insert_records, offsets, to_picousd
 
-__all__ = ["REJECTED", "Loader"]
+__all__ = ["REJECTED", "Loader", "Post"]
 
 #: Lines that are no records end here, one JSON object each, for a person to look at.
 REJECTED = "rejected.jsonl"
@@ -33,12 +33,18 @@ _decode = msgspec.json.Decoder(Record).decode
 _ROW_FAULTS = (DataError, IntegrityError, OverflowError, ValueError)
 
 
+#: Does what else is to be done with records, in the transaction that inserts them.
+Post = Callable[[Engine, Connection, Sequence[Record]], None]
+
+
 class _Moved(Exception):
     """Another loader moved the file's offset first."""
 
 
 class Loader:
     """Loads the journals in ``directory`` into the database behind ``engine``. For one thread.
+
+    ``post`` is given the records of each transaction, in it.
 
     ``loaded`` and ``rejected`` count lines since the start; ``backlog`` is the bytes that were waiting after
     the last round.
@@ -51,7 +57,9 @@ class Loader:
         *,
         batch_bytes: int = 1024 * 1024,
         max_rejected: int = 64 * 1024 * 1024,
+        post: Post = lambda *_: None,
     ) -> None:
+        self._post = post
         self._engine = engine
         self._directory = directory
         self._batch_bytes = batch_bytes
@@ -146,6 +154,7 @@ class Loader:
             with writing(self._engine) as connection:
                 self._advance(connection, name, descriptor, start, chunk.end)
                 insert_records(self._engine, connection, records)
+                self._post(self._engine, connection, records)
         except _ROW_FAULTS:
             bad += self._store_singly(name, descriptor, start, chunk.end, records, lines)
         self.loaded += len(chunk.lines) - len(bad)
@@ -167,6 +176,7 @@ class Loader:
                 try:
                     with connection.begin_nested():
                         insert_records(self._engine, connection, [_without_nul(record)])
+                        self._post(self._engine, connection, [record])
                 except _ROW_FAULTS as error:
                     bad.append((line, type(error).__name__))
         return bad

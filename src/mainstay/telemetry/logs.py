@@ -10,26 +10,42 @@ import structlog
 
 __all__ = ["configure_logs", "redact"]
 
-#: What looks like a credential: our keys, vendors' keys, bearer values, and key parameters of a URL.
+#: What looks like a credential, wherever it stands: keys by how they begin, bearer values and signed tokens, names and
+#: passwords of a URL and its parameters, and what follows the name of a header that carries one.
 _SECRET = re.compile(
     r"\b(?:ms|sk|pk|rk|gsk|xai|key)-[A-Za-z0-9_\-]{8,}"
+    r"|\b(?:sk|gsk|hf|r8|nvapi|pplx|tgp|csk|ghp|glpat)[_-][A-Za-z0-9]{16,}"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{12,}|\bAIza[0-9A-Za-z_\-]{16,}|\beyJ[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)+"
     r"|(?i:bearer)\s+[A-Za-z0-9._~+/=\-]{8,}"
-    r"|(?<=[?&])(?i:key|api_key|apikey|token|access_token|sig|signature)=[^&\s\"']+"
+    r"|(?<=[?&])(?i:key|api_?key|\w*token|\w*secret|password|sig|\S{0,20}signature|\S{0,20}credential)=[^&\s\"'\\]+"
+    r"|(?<=://)[^\s/@:\"']*:[^\s/@\"'\\]+(?=@)"
+    r"|(?P<name>(?i:\b(?:(?:proxy-)?authorization|(?:set-)?cookie|(?:x-)?(?:goog-)?api-key)[\"']?[:=,]\s*b?[\"']?))"
+    r"[^\r\n\"'\\]+"
 )
 
 
 def redact(text: str) -> str:
     """Return ``text`` with everything that looks like a credential replaced."""
-    return _SECRET.sub("[redacted]", text)
+    return _SECRET.sub(lambda found: f"{found['name'] or ''}[redacted]", text)
 
 
 def _redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = redact(value)
-        elif isinstance(value, list):
-            event[key] = [redact(item) if isinstance(item, str) else item for item in value]
+        event[key] = _cleaned(value)
     return event
+
+
+def _cleaned(value: Any) -> Any:
+    """Return a value of a line without credentials; what a renderer would write in its own way is written here."""
+    if isinstance(value, str):
+        return redact(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {redact(str(key)): _cleaned(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cleaned(one) for one in value]
+    return redact(repr(value))
 
 
 class _Pretty:

@@ -97,12 +97,37 @@ FAMILIES: dict[str, Family] = {
         Family(
             "mainstay_attempts_total",
             "counter",
-            "Upstream calls by provider, model, cause (first, retry, fallback, hedge, last_resort) "
-            "and outcome (ok or an error code).",
+            "Upstream calls by provider, model, cause (first, retry, fallback, hedge, last_resort, reask, reword, "
+            "tools) and outcome (ok or an error code).",
             ("provider", "model", "cause", "outcome"),
         ),
         Family("mainstay_records_total", "counter", "Records written to the journal.", ("outcome",)),
         Family("mainstay_records_dropped_total", "counter", "Records that could not be written; must stay 0."),
+        Family(
+            "mainstay_budget_used_ratio",
+            "gauge",
+            "Part of each budget that is spent or held in its present period; of rows with `per`, of each member.",
+            ("budget", "member"),
+        ),
+        Family("mainstay_budget_limit_usd", "gauge", "Limit of each budget in US dollars.", ("budget", "member")),
+        Family(
+            "mainstay_budget_overdrafts_total",
+            "counter",
+            "Calls that cost more than was reserved for them; must stay 0.",
+            ("worker",),
+        ),
+        Family(
+            "mainstay_unpriced_attempts_total",
+            "counter",
+            "Upstream calls whose price, or a part of it, nobody knows; must stay 0.",
+            ("worker",),
+        ),
+        Family(
+            "mainstay_cost_usd_total",
+            "counter",
+            "What upstream calls have cost, in US dollars; exact amounts are in the ledger.",
+            ("provider", "model"),
+        ),
         Family(
             "mainstay_model_changes_total",
             "counter",
@@ -141,6 +166,10 @@ FAMILIES: dict[str, Family] = {
         Family("mainstay_upstream_in_flight", "gauge", "Upstream calls under way.", ("worker", "model")),
         Family("mainstay_upstream_limit", "gauge", "Upstream calls allowed at the same time.", ("worker", "model")),
         Family("mainstay_upstream_waiting", "gauge", "Calls that wait for room at an upstream.", ("worker", "model")),
+        Family("mainstay_batch_rows_total", "counter", "Rows of batches that are done, expired too.", ("outcome",)),
+        Family("mainstay_batch_rows_in_flight", "gauge", "Rows of batches that are asked now."),
+        Family("mainstay_batches_unfinished", "gauge", "Batches that are not finished."),
+        Family("mainstay_batch_oldest_waiting_seconds", "gauge", "Age of the oldest batch that nobody works on, or 0."),
         Family("mainstay_requests_in_flight", "gauge", "Requests being served."),
         Family("mainstay_event_loop_lag_seconds", "gauge", "How late each worker's timer last ran.", ("worker",)),
         Family("mainstay_worker_resident_memory_bytes", "gauge", "Resident memory of each worker.", ("worker",)),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Engine
 
 from mainstay.core.record import Record
+from mainstay.store.sealing import Seal
 from mainstay.store.sql import reading
 from mainstay.telemetry.store import RecordFilter, latest_seq, select_after, select_one, select_page
 
@@ -27,12 +28,12 @@ def list_records(engine: Engine, where: RecordFilter, *, limit: int = 50, before
         return select_page(connection, where, limit, before)
 
 
-def get_record(engine: Engine, reference: str) -> Record | None:
+def get_record(engine: Engine, reference: str, seal: Seal | None = None) -> Record | None:
     """Return one record with its content, by its id, or by request id (the newest, should a caller repeat its
-    own).
+    own). Without what opens them, sealed contents are left out.
     """
     with reading(engine) as connection:
-        return select_one(connection, reference)
+        return select_one(connection, reference, seal)
 
 
 def tail_records(

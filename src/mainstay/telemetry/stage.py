@@ -30,7 +30,7 @@ from mainstay.core.events import (
     ToolDelta,
     ToolStarted,
 )
-from mainstay.core.ports import JournalPort
+from mainstay.core.ports import JournalPort, Settler
 from mainstay.core.record import Attempt, Record
 from mainstay.core.stage import Onward
 from mainstay.core.target import TALKS, Operation
@@ -41,6 +41,8 @@ __all__ = ["Observe", "Observer"]
 
 _log = structlog.get_logger("mainstay.calls")
 _NO_ATTEMPT: Final = Attempt()
+#: Units of an attempt's cost in one US dollar.
+_PICO: Final = 10**12
 #: Kinds of calls remembered before beginning anew; upstreams may make up model names.
 _MAX_SERIES: Final = 10_000
 _CONTENT: Final = frozenset({TextDelta, ThinkingDelta, ToolStarted, ToolDelta, Piece})
@@ -78,10 +80,23 @@ class Observer:
         journal: takes the encoded record.
         slab: this worker's metrics.
         worker: the worker's slot, stamped on every record.
+        settlers: asked in order for what a call has taken, before its record is written.
+        process: the name of this process, stamped too.
         access: log one line per settled record.
     """
 
-    def __init__(self, journal: JournalPort, slab: Slab, worker: int, *, access: bool = False) -> None:
+    def __init__(
+        self,
+        journal: JournalPort,
+        slab: Slab,
+        worker: int,
+        settlers: Sequence[Settler] = (),
+        *,
+        process: str = "",
+        access: bool = False,
+    ) -> None:
+        self._settlers = settlers
+        self._process = process
         self._journal = journal
         self._slab = slab
         self._worker = worker
@@ -90,6 +105,7 @@ class Observer:
         self._dropped = slab.counter("mainstay_records_dropped_total")
         self._series: dict[tuple[object, ...], _Series] = {}
         self._attempts: dict[tuple[str, ...], Counter] = {}
+        self._costs: dict[tuple[str, str], Counter] = {}
         #: By model: who served last, by the provider's own account.
         self._served: dict[str, tuple[str, str]] = {}
         self.in_flight = slab.counter("mainstay_requests_in_flight")
@@ -105,7 +121,7 @@ class Observer:
             return
         total = monotonic() - started
         record.total_ms = int(total * 1e6) / 1e3
-        record.worker = self._worker
+        record.worker, record.process = self._worker, self._process
         if error is None:
             record.outcome = "ok"
         else:
@@ -120,6 +136,8 @@ class Observer:
             waited += attempt.total_ms
         overhead = int((record.total_ms - waited) * 1e3) / 1e3
         record.overhead_ms = overhead if overhead > 0.0 else 0.0
+        for settler in self._settlers:
+            settler.settle(record)
         if not self._journal.append(self._encode(record)):
             self._dropped.add()
             _log.error("record_dropped", advice="check the disk that holds var/journal", request_id=record.request_id)
@@ -173,6 +191,12 @@ class Observer:
             if counter is None:
                 counter = self._attempts[labels] = self._slab.counter("mainstay_attempts_total", *labels)
             counter.add()
+            if attempt.cost:
+                paid = self._costs.get((attempt.provider, attempt.target))
+                if paid is None:
+                    paid = self._slab.counter("mainstay_cost_usd_total", attempt.provider, attempt.target)
+                    self._costs[attempt.provider, attempt.target] = paid
+                paid.add(attempt.cost / _PICO)
         series.duration.observe(last.total_ms / 1000)
         if (usage := record.usage) is not None:
             series.tokens_in.observe(usage.input)

@@ -28,10 +28,12 @@ from sqlalchemy import (
     and_,
     or_,
     select,
+    text,
 )
 
 from mainstay.core.record import Attempt, Content, Record
 from mainstay.core.usage import Usage
+from mainstay.store.sealing import NullSeal, Seal, SealLost, key_of, request_about, response_about
 from mainstay.store.sql import insert_many, insert_or_ignore
 
 __all__ = [
@@ -64,13 +66,14 @@ _KINDS = (
 _PLAIN = tuple(
     field.name
     for field in msgspec.structs.fields(Record)
-    if field.name not in ("attempts", "usage", "cost_usd", "content")
+    if field.name not in ("attempts", "usage", "cost_usd", "content", "tags", "charges")
 )
-_ATTEMPT = tuple(field.name for field in msgspec.structs.fields(Attempt))
-_RECORD_COLUMNS = (*_PLAIN, *(f"{kind}_tokens" for kind in _KINDS), "estimated", "cost_picousd")
+_ATTEMPT = tuple(field.name for field in msgspec.structs.fields(Attempt) if field.name != "usage")
+_RECORD_COLUMNS = (*_PLAIN, *(f"{kind}_tokens" for kind in _KINDS), "estimated", "cost_picousd", "tags")
 _plain_values = attrgetter(*_PLAIN)
 _usage_values = attrgetter(*_KINDS, "estimated")
 _attempt_values = attrgetter(*_ATTEMPT)
+_read_usage = msgspec.json.Decoder(Usage).decode
 _NO_USAGE = (None,) * (len(_KINDS) + 1)
 _FILTERED = ("route", "target", "key", "team", "outcome", "status", "error")
 
@@ -106,10 +109,24 @@ _records = Table(
     Column("worker", Integer, nullable=False),
     Column("request_bytes", BigInteger, nullable=False),
     Column("response_bytes", BigInteger, nullable=False),
-    *(Column(name, Text, nullable=False, server_default="") for name in ("prompt", "language", "steps", "fingerprint")),
+    *(
+        Column(name, Text, nullable=False, server_default="")
+        for name in (
+            *("prompt", "language", "steps", "fingerprint"),
+            *("organisation", "user", "process", "energy_method", "tags"),
+        )
+    ),
+    *(
+        Column(name, Double)
+        for name in (
+            *("energy_wh", "energy_low_wh", "energy_high_wh"),
+            *("carbon_g", "carbon_market_g", "embodied_g", "water_ml"),
+        )
+    ),
     # Two columns are enough to page by (at, id): calls of the same millisecond are sorted as they are read.
     Index("records_at", "at"),
     Index("records_request_id", "request_id"),
+    Index("records_user", "user", sqlite_where=text("\"user\" <> ''"), postgresql_where=text("\"user\" <> ''")),
     *(Index(f"records_{name}_at", name, "at") for name in _FILTERED),
     sqlite_autoincrement=True,
 )
@@ -128,6 +145,11 @@ _attempts = Table(
     Column("port", Integer, nullable=False),
     Column("events", BigInteger, nullable=False),
     _text("detail"),
+    Column("cost", BigInteger),
+    Column("computed", BigInteger),
+    Column("priced", Text, nullable=False, server_default=""),
+    # What it took, as JSON: read to price it anew, never searched.
+    Column("usage", Text, nullable=False, server_default=""),
     sqlite_with_rowid=False,
 )
 #: Apart from the rest, so that content can be erased alone.
@@ -137,6 +159,9 @@ _contents = Table(
     Column("record_id", Text, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
     _text("request"),
     _text("response"),
+    # The key that both are sealed with; "" where they are plain.
+    Column("data_key", Text, nullable=False, server_default=""),
+    Index("contents_data_key", "data_key"),
 )
 #: How far each journal file is loaded; moved in the transaction that inserts its records.
 _journals = Table(
@@ -159,6 +184,8 @@ class RecordFilter(msgspec.Struct, frozen=True):
     #: Any of these keys.
     keys: tuple[str, ...] = ()
     team: str | None = None
+    #: Any of these teams; None is all of them.
+    teams: tuple[str, ...] | None = None
     outcome: str | None = None
     status: int | None = None
     error: str | None = None
@@ -188,13 +215,17 @@ def insert_records(engine: Engine, connection: Connection, records: Sequence[Rec
     """Insert records with their attempts and contents; those already there are passed over."""
     insert_many(engine, connection, _records, _RECORD_COLUMNS, [_row(record) for record in records])
     attempts = [
-        (record.id, seq, *_attempt_values(attempt)) for record in records for seq, attempt in enumerate(record.attempts)
+        (record.id, seq, *_attempt_values(attempt), _usage_text(attempt.usage))
+        for record in records
+        for seq, attempt in enumerate(record.attempts)
     ]
-    insert_many(engine, connection, _attempts, ("record_id", "seq", *_ATTEMPT), attempts)
+    insert_many(engine, connection, _attempts, ("record_id", "seq", *_ATTEMPT, "usage"), attempts)
     contents = [
-        (record.id, record.content.request, record.content.response) for record in records if record.content is not None
+        (record.id, record.content.request, record.content.response, key_of(record.content.request))
+        for record in records
+        if record.content is not None
     ]
-    insert_many(engine, connection, _contents, ("record_id", "request", "response"), contents)
+    insert_many(engine, connection, _contents, ("record_id", "request", "response", "data_key"), contents)
 
 
 def offsets(connection: Connection, files: Iterable[str]) -> dict[str, int]:
@@ -244,17 +275,25 @@ def latest_seq(connection: Connection) -> int:
     return connection.execute(select(_records.c.seq).order_by(_records.c.seq.desc()).limit(1)).scalar() or 0
 
 
-def select_one(connection: Connection, reference: str) -> Record | None:
-    """Return the record with this id, or else the newest with this request id; with its content."""
+def select_one(connection: Connection, reference: str, seal: Seal | None = None) -> Record | None:
+    """Return the record with this id, or else the newest with this request id; with its content if it opens."""
     for condition in (_records.c.id == reference, _records.c.request_id == reference):
         rows = connection.execute(select(_records).where(condition).order_by(_records.c.at.desc()).limit(1)).all()
         if rows:
             record = _read(connection, rows)[0]
             content = connection.execute(select(_contents).where(_contents.c.record_id == record.id)).first()
             if content is not None:
-                record.content = Content(content.request, content.response)
+                record.content = _opened(record.id, content.request, content.response, seal or NullSeal())
             return record
     return None
+
+
+def _opened(record_id: str, request: str, response: str, seal: Seal) -> Content | None:
+    try:
+        opened = seal.open_text(request, request_about(record_id))
+        return Content(opened, seal.open_text(response, response_about(record_id)))
+    except SealLost:
+        return None
 
 
 def _filtered(where: RecordFilter) -> Select[Any]:
@@ -269,6 +308,8 @@ def _filtered(where: RecordFilter) -> Select[Any]:
         conditions.append(_records.c.at < where.until)
     if where.keys:
         conditions.append(_records.c.key.in_(where.keys))
+    if where.teams is not None:
+        conditions.append(_records.c.team.in_(where.teams))
     return select(_records).where(and_(True, *conditions))
 
 
@@ -278,7 +319,12 @@ def _row(record: Record) -> tuple[Any, ...]:
         *_plain_values(record),
         *(_NO_USAGE if usage is None else _usage_values(usage)),
         None if cost is None else to_picousd(cost),
+        ",".join(record.tags),
     )
+
+
+def _usage_text(usage: Usage | None) -> str:
+    return "" if usage is None else msgspec.json.encode(usage).decode()
 
 
 def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Record]:
@@ -286,7 +332,10 @@ def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Record]:
     if records:
         query = select(_attempts).where(_attempts.c.record_id.in_(list(records)))
         for row in connection.execute(query.order_by(_attempts.c.record_id, _attempts.c.seq)):
-            records[row.record_id].attempts.append(Attempt(*(row._mapping[name] for name in _ATTEMPT)))
+            attempt = Attempt(**{name: row._mapping[name] for name in _ATTEMPT})
+            if row.usage:
+                attempt.usage = _read_usage(row.usage)
+            records[row.record_id].attempts.append(attempt)
     return list(records.values())
 
 
@@ -300,4 +349,5 @@ def _record(row: Mapping[Any, Any]) -> Record:
         attempts=[],
         usage=usage,
         cost_usd=None if cost is None else from_picousd(cost),
+        tags=[tag for tag in row["tags"].split(",") if tag],
     )

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from mainstay.core.config import (
     Duration,
@@ -43,6 +43,12 @@ def _granted(value: str) -> str:
     return value
 
 
+def _variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", value):
+        raise ValueError("is no name of a variable")
+    return value
+
+
 def _endpoint(value: str) -> str:
     check_url(value)
     # Its last slash belongs to an address that nothing is added to.
@@ -60,13 +66,30 @@ ServerName = Annotated[str, AfterValidator(_server), WithJsonSchema({"type": "st
 
 
 class McpServerConfig(Section):
-    """A server whose tools routes may use, reached by the protocol's streamable HTTP transport."""
+    """A server whose tools routes may use: one that is reached over HTTP (``url``), or a program (``command``)."""
 
-    url: Annotated[str, AfterValidator(_endpoint)]
-    """Address of its endpoint, such as ``https://tools.example.com/mcp``."""
+    url: Annotated[str, AfterValidator(_endpoint)] | None = None
+    """Address of its endpoint, such as ``https://tools.example.com/mcp``: the protocol's streamable HTTP transport."""
 
     headers: dict[HeaderName, Secret] = {}
     """Headers sent with every request; values may be references. One that carries a credential must be."""
+
+    command: tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...] | None = Field(default=None, min_length=1)
+    """A program that speaks the protocol over its standard input and output, and its arguments:
+    ``[npx, -y, some-server]``. It is run by no shell, with the rights of the gateway."""
+
+    environment: dict[Annotated[str, AfterValidator(_variable)], Secret] = {}
+    """What the program finds in its environment beside ``PATH``, ``HOME``, ``LANG`` and the like; values are
+    references. Nothing else of the gateway's own environment is there."""
+
+    folder: LocalPath | None = None
+    """Where the program runs, relative to the folder of the configuration; absent, where the gateway runs."""
+
+    processes: int = Field(default=8, ge=1, le=256)
+    """How many processes of the program each worker may run: every caller has one of its own."""
+
+    idle: PositiveDuration = 300.0
+    """How long a process that nobody needs is kept."""
 
     tools: tuple[Annotated[str, AfterValidator(_tool)], ...] | None = None
     """The tools that may be used, by the server's own names; absent, all that it lists."""
@@ -98,6 +121,19 @@ class McpServerConfig(Section):
     ca_file: LocalPath | None = None
     """PEM file of certificate authorities to trust beside the system's; relative to the folder of the
     configuration."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "McpServerConfig":
+        if (self.url is None) == (self.command is None):
+            raise ValueError("give 'url' or 'command', and not both")
+        there, other, others = (
+            ("url", "command", {"environment", "folder", "processes", "idle"})
+            if self.url is not None
+            else ("command", "url", {"headers", "proxy", "ca_file", "http2", "connect"})
+        )
+        for name in sorted(others & self.model_fields_set):
+            raise ValueError(f"'{name}' is for servers with '{other}', and this one has '{there}'")
+        return self
 
 
 class McpConfig(Section):

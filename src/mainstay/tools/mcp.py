@@ -39,7 +39,7 @@ from mainstay.tools.protocol import (
     write_request,
     write_result,
 )
-from mainstay.tools.results import Scrub, decoded, read_fields, read_offer, read_result, read_whole
+from mainstay.tools.results import Scrub, decoded, list_offers, read_fields, read_result, read_whole
 
 __all__ = ["McpServer", "Site"]
 
@@ -47,8 +47,6 @@ _ABOUT: Final = {"name": "mainstay", "version": __version__}
 #: Bytes of one answer, a stream's notifications included; of an answer that is an error.
 _MOST: Final = 8 * 1024 * 1024
 _MOST_ERROR: Final = 64 * 1024
-_MOST_PAGES: Final = 20
-_MOST_TOOLS: Final = 256
 _MOST_SESSIONS: Final = 256
 #: Seconds for what nobody waits for: a notification, an answer to the server, the end of a session.
 _ASIDE: Final = 5.0
@@ -119,9 +117,10 @@ class McpServer:
         """Return the tools it lists and a model can be offered; see :class:`~mainstay.tools.port.ToolServer`."""
         return await self._within(limit, self._offers(limit))
 
-    async def run(self, tool: str, arguments: Mapping[str, Any], owner: str, limit: float) -> Result:
+    async def run(self, tool: str, arguments: Mapping[str, Any], owner: str, limit: float, *, hops: int = 0) -> Result:
         """Run a tool; see :class:`~mainstay.tools.port.ToolServer`."""
-        raw = await self._within(limit, self._run(tool, arguments, owner, limit))
+        params = {"name": tool, "arguments": arguments}
+        raw = await self._within(limit, self._asked(owner, "tools/call", params, limit, hops))
         return read_result(raw, self._site.most, self._scrub)
 
     async def aclose(self) -> None:
@@ -149,38 +148,22 @@ class McpServer:
             raise ToolTrouble("broken", "The tool's server sent an answer that cannot be read.") from error
 
     async def _offers(self, limit: float) -> Sequence[Offer]:
-        found: dict[str, Offer] = {}
-        schemas: dict[str, dict[str, Any]] = {}
-        cursors: set[str] = set()
-        params: dict[str, Any] = {}
-        for _ in range(_MOST_PAGES):
-            page = read_fields(await self._asked("", "tools/list", params, limit))
-            tools = decoded(page.get("tools", msgspec.Raw(b"[]")), list[msgspec.Raw])
-            for raw in tools:
-                read = read_offer(raw, self._scrub)
-                if read is not None and len(found) < _MOST_TOOLS:
-                    offer, schemas[read[0].name] = read
-                    found.setdefault(offer.name, offer)
-            cursor = decoded(page.get("nextCursor", msgspec.Raw(b"null")), str | None)
-            if not cursor or cursor in cursors:
-                break
-            cursors.add(cursor)
-            params = {"cursor": cursor}
-        self._schemas = schemas
-        return tuple(found.values())
+        found, self._schemas = await list_offers(
+            lambda params: self._asked("", "tools/list", params, limit), self._scrub
+        )
+        return found
 
-    async def _run(self, tool: str, arguments: Mapping[str, Any], owner: str, limit: float) -> msgspec.Raw:
-        return await self._asked(owner, "tools/call", {"name": tool, "arguments": arguments}, limit)
-
-    async def _asked(self, owner: str, method: str, params: Mapping[str, Any], limit: float) -> msgspec.Raw:
+    async def _asked(
+        self, owner: str, method: str, params: Mapping[str, Any], limit: float, hops: int = 0
+    ) -> msgspec.Raw:
         """Return the result of a request in the owner's session, which is opened, or opened again, where needed."""
         session = await self._session(owner, limit)
         try:
-            return await self._ask(session, method, params, limit)
+            return await self._ask(session, method, params, limit, hops=hops)
         except _Lost:
             for key in [key for key, known in self._sessions.items() if known is session]:
                 del self._sessions[key]
-        return await self._ask(await self._session(owner, limit), method, params, limit)
+        return await self._ask(await self._session(owner, limit), method, params, limit, hops=hops)
 
     async def _session(self, owner: str, limit: float) -> _Session:
         found = self._known(owner)
@@ -241,6 +224,7 @@ class McpServer:
         params: Mapping[str, Any],
         limit: float,
         opened: list[bytes] | None = None,
+        hops: int = 0,
     ) -> msgspec.Raw:
         """Return the result of one request; ``opened`` takes the id of a session that the answer opens.
 
@@ -251,7 +235,8 @@ class McpServer:
             UpstreamError: it cannot be reached, or broke off.
         """
         number = next(self._numbers)
-        extra: list[tuple[bytes, bytes]] = []
+        # Behind it may be this gateway again.
+        extra: list[tuple[bytes, bytes]] = [(b"x-mainstay-hops", b"%d" % (hops + 1))]
         if session is not None and session.modern:
             meta = {VERSION: session.version, CAPABILITIES: {}, CLIENT_INFO: _ABOUT}
             params = {**params, "_meta": meta}

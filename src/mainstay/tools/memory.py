@@ -96,7 +96,7 @@ class Memory:
             return None
         token = secrets.token_urlsafe(12)
         try:
-            await self._values.put({_key(caller, token): data}, self._lifetime)
+            await self._values.put({_key(caller, token): data}, self._lifetime, (caller.organisation, caller.team))
         except Unavailable:
             _log.warning("tool_turn_not_kept")
             return None

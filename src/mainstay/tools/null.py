@@ -16,7 +16,7 @@ class NoTools:
         """Return nothing."""
         return ()
 
-    async def run(self, tool: str, arguments: Mapping[str, Any], owner: str, limit: float) -> Result:
+    async def run(self, tool: str, arguments: Mapping[str, Any], owner: str, limit: float, *, hops: int = 0) -> Result:
         """Fail: there is no such tool."""
         raise ToolTrouble("unknown", "There is no such tool.")
 

@@ -34,8 +34,10 @@ class ToolServer(Protocol):
         """
         ...
 
-    async def run(self, tool: str, arguments: Mapping[str, Any], owner: str, limit: float) -> Result:
+    async def run(self, tool: str, arguments: Mapping[str, Any], owner: str, limit: float, *, hops: int = 0) -> Result:
         """Run ``tool`` within ``limit`` seconds. What the server remembers of one ``owner`` no other gets to see.
+
+        ``hops`` is how many gateways the call has passed already: a tool may ask a gateway in its turn.
 
         Raises:
             ToolTrouble: it gave no result.

@@ -1,9 +1,9 @@
 """What an MCP server lists and returns, as values that can be trusted: checked, cut to size, and free of secrets.
 
-Whatever a server sends ends here as a list of offers, a text, or a :class:`ToolTrouble`. Pure.
+Whatever a server sends ends here as a list of offers, a text, or a :class:`ToolTrouble`. No I/O of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,11 +12,13 @@ from mainstay.tools.errors import ToolTrouble
 from mainstay.tools.port import Offer, Result
 from mainstay.tools.protocol import UNREADABLE, Message, parameter_headers, read_message
 
-__all__ = ["Scrub", "decoded", "read_fields", "read_offer", "read_result", "read_whole"]
+__all__ = ["Scrub", "decoded", "list_offers", "read_fields", "read_offer", "read_result", "read_whole"]
 
 _MOST_SCHEMA: Final = 64 * 1024
 _MOST_WORDS: Final = 4096
 _LONGEST_NAME: Final = 128
+_MOST_PAGES: Final = 20
+_MOST_TOOLS: Final = 256
 #: Secrets shorter than this would be found in every text.
 _SHORTEST: Final = 8
 #: What vendors refuse at the root of a tool's schema. The server judges arguments itself, so nothing is lost.
@@ -92,6 +94,33 @@ def read_offer(raw: msgspec.Raw, scrub: Scrub) -> tuple[Offer, dict[str, Any]] |
         return None
     words = scrub(tool.description or "")[:_MOST_WORDS]
     return Offer(tool.name, words, msgspec.Raw(encoded)), schema
+
+
+async def list_offers(
+    page: Callable[[Mapping[str, Any]], Awaitable[msgspec.Raw]], scrub: Scrub
+) -> tuple[tuple[Offer, ...], dict[str, dict[str, Any]]]:
+    """Return all tools that ``page`` lists, and their schemas by name as the server has them.
+
+    Raises:
+        ToolTrouble: a page is none.
+    """
+    found: dict[str, Offer] = {}
+    schemas: dict[str, dict[str, Any]] = {}
+    cursors: set[str] = set()
+    params: dict[str, Any] = {}
+    for _ in range(_MOST_PAGES):
+        listed = read_fields(await page(params))
+        for raw in decoded(listed.get("tools", msgspec.Raw(b"[]")), list[msgspec.Raw]):
+            read = read_offer(raw, scrub)
+            if read is not None and len(found) < _MOST_TOOLS:
+                offer, schemas[read[0].name] = read
+                found.setdefault(offer.name, offer)
+        cursor = decoded(listed.get("nextCursor", msgspec.Raw(b"null")), str | None)
+        if not cursor or cursor in cursors:
+            break
+        cursors.add(cursor)
+        params = {"cursor": cursor}
+    return tuple(found.values()), schemas
 
 
 def _is_schema(encoded: bytes, schema: dict[str, Any]) -> bool:

@@ -165,8 +165,8 @@ class Rounds:
         left = min(self._limits.time - self._seconds - waited, self._call.deadline - monotonic())
         if left <= 0:
             raise ToolTrouble("limit", "There is no time left to run tools; answer with what you have.")
-        owner = self._call.caller.key
-        result = await listing.server.run(offered.offer.name, arguments, owner, min(listing.timeout, left))
+        owner, limit = self._call.caller.key, min(listing.timeout, left)
+        result = await listing.server.run(offered.offer.name, arguments, owner, limit, hops=self._call.hops)
         return result.text, "error" if result.failed else "ok"
 
     def _note(self, call: Called, outcome: str, started: float, part: ToolResultPart) -> ToolResultPart:

@@ -10,6 +10,7 @@ from mainstay.tools.catalogue import Grant, Listing
 from mainstay.tools.config import McpConfig, McpServerConfig, ToolsConfig
 from mainstay.tools.mcp import McpServer, Site
 from mainstay.tools.memory import Memory
+from mainstay.tools.port import ToolServer
 from mainstay.tools.rounds import Limits
 from mainstay.tools.stage import UseTools
 
@@ -73,14 +74,22 @@ class Toolbox:
         await asyncio.gather(*self._closing, return_exceptions=True)
 
     def _open(self, name: str, row: McpServerConfig) -> Listing:
-        url = urlsplit(row.url)
+        only = frozenset(row.tools) if row.tools is not None else None
+        return Listing(name, self._server(row), only, timeout=row.timeout, refresh=row.refresh)
+
+    def _server(self, row: McpServerConfig) -> ToolServer:
+        if row.command is not None:
+            given = tuple((key, value.get_secret_value()) for key, value in row.environment.items())
+            # Loaded for those who run programs only.
+            from mainstay.tools.stdio import McpProgram, Program
+
+            return McpProgram(Program(row.command, row.folder or ".", given, row.idle, row.result, row.processes))
+        url = urlsplit(row.url or "")
         tls = url.scheme == "https"
         origin = Origin(url.hostname or "", url.port or (443 if tls else 80), tls, proxy=row.proxy or "")
         headers = tuple((key.encode(), value.get_secret_value().encode()) for key, value in row.headers.items())
         site = Site(origin, (url.path or "/").encode(), headers, row.connect, row.result)
-        server = McpServer(site, self._transport(row.http2 and tls, row.ca_file))
-        only = frozenset(row.tools) if row.tools is not None else None
-        return Listing(name, server, only, timeout=row.timeout, refresh=row.refresh)
+        return McpServer(site, self._transport(row.http2 and tls, row.ca_file))
 
     def _close(self, listing: Listing) -> None:
         # Calls under way end as they may; what they still ask of it fails, and is told to their model.

@@ -9,28 +9,9 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from mainstay.core.events import (
-    Event,
-    Finished,
-    FinishReason,
-    Started,
-    TextDelta,
-    ThinkingDelta,
-    ThinkingSealed,
-    ToolDelta,
-    ToolStarted,
-)
-from mainstay.core.prompt import (
-    Message,
-    Part,
-    Prompt,
-    TextPart,
-    ThinkingPart,
-    Tool,
-    ToolCallPart,
-    ToolChoice,
-    ToolResultPart,
-)
+from mainstay.core.events import Event, Finished, FinishReason, Started, ToolDelta, ToolStarted
+from mainstay.core.prompt import Message, Part, Prompt, Tool, ToolCallPart, ToolChoice, ToolResultPart
+from mainstay.core.turn import read_parts, whole_arguments
 
 __all__ = ["Called", "Turn", "answered", "own_calls", "read_turn", "with_rounds", "without_calls", "without_ours"]
 
@@ -56,30 +37,9 @@ class Turn(msgspec.Struct, frozen=True):
 
 def read_turn(events: Iterable[Event], ours: Callable[[str], bool]) -> Turn:
     """Return the turn that ``events`` of a whole answer are; ``ours`` says whose a tool is by its name."""
-    parts: list[Part] = []
-    calls: dict[int, int] = {}
-    over = False
-    for event in events:
-        if isinstance(event, TextDelta):
-            if event.text:
-                parts.append(TextPart(event.text))
-        elif isinstance(event, ThinkingDelta):
-            parts.append(ThinkingPart(event.text))
-        elif isinstance(event, ThinkingSealed):
-            last = parts[-1] if parts else None
-            if isinstance(last, ThinkingPart) and event.signature and not last.signature and not last.redacted:
-                parts[-1] = replace(last, signature=event.signature)
-            else:
-                parts.append(ThinkingPart(signature=event.signature, redacted=event.redacted))
-        elif isinstance(event, ToolStarted):
-            calls[event.index] = len(parts)
-            parts.append(ToolCallPart(event.id, event.name, ""))
-        elif isinstance(event, ToolDelta) and event.index in calls:
-            part = parts[calls[event.index]]
-            assert isinstance(part, ToolCallPart)
-            parts[calls[event.index]] = replace(part, arguments=part.arguments + event.arguments)
-        elif isinstance(event, Finished):
-            over = event.reason in _OVER
+    said = list(events)
+    parts = read_parts(said)
+    over = any(isinstance(event, Finished) and event.reason in _OVER for event in said)
     # Once each: the results of two calls with one id could not be told apart.
     found: dict[str, Called] = {}
     for part in parts:
@@ -94,7 +54,8 @@ def read_turn(events: Iterable[Event], ours: Callable[[str], bool]) -> Turn:
             kept.append(part)
         elif part.id in left:
             left.discard(part.id)
-            kept.append(_whole(part))
+            # An object, whatever the model wrote: a provider takes nothing else back.
+            kept.append(replace(part, arguments=whole_arguments(part.arguments)))
     return Turn(tuple(kept), mine, theirs)
 
 
@@ -103,15 +64,6 @@ def without_ours(turn: Turn) -> Turn:
     ours = {call.id for call in turn.ours}
     parts = tuple(part for part in turn.parts if not isinstance(part, ToolCallPart) or part.id not in ours)
     return Turn(parts, (), turn.theirs)
-
-
-def _whole(part: ToolCallPart) -> ToolCallPart:
-    """Return a call whose arguments a provider takes back: an object, whatever the model wrote."""
-    try:
-        msgspec.json.decode(part.arguments or "{}", type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return replace(part, arguments="{}")
-    return replace(part, arguments=part.arguments or "{}")
 
 
 def with_rounds(prompt: Prompt, told: Sequence[Message], *, own: tuple[Tool, ...], last: bool) -> Prompt:

@@ -11,6 +11,7 @@ from mainstay.core.events import Dialect
 from mainstay.core.target import Feature, Operation
 from mainstay.providers.anthropic import locate, read_ask, read_count, scan
 
+TALK = [{"role": "user", "content": "x"}]
 IMAGE = {"type": "image", "source": {"type": "url", "url": "https://x"}}
 
 
@@ -47,6 +48,8 @@ def test_to_count_needs_no_limit_and_gives_no_stream() -> None:
         (ask(thinking={"type": "enabled", "budget_tokens": 1024}), Feature.THINKING, "thinking"),
         (ask(output_config={"format": {"type": "json_schema"}}), Feature.SCHEMA, "output_config.format"),
         (ask(output_format={"type": "json_schema"}), Feature.SCHEMA, "output_format"),
+        (ask(messages=[*TALK, {"role": "assistant", "content": "{"}]), Feature.PREFILL, "messages[1]"),
+        (ask(messages=[*TALK, {"role": "assistant", "content": [{"type": "text"}]}]), Feature.PREFILL, "messages[1]"),
     ],
 )
 def test_each_feature_is_found_where_it_is_asked_for(found: Ask, feature: Feature, path: str) -> None:
@@ -64,6 +67,8 @@ def test_each_feature_is_found_where_it_is_asked_for(found: Ask, feature: Featur
         ask({"type": "thinking", "thinking": "x", "signature": "s"}),
         ask({"type": "server_tool_use", "content": 5}),
         ask(tools=[]),
+        # A turn that the vendor has paused goes on where it stopped.
+        ask(messages=[*TALK, {"role": "assistant", "content": [{"type": "text"}, {"type": "server_tool_use"}]}]),
     ],
 )
 def test_what_any_model_can_do_is_no_feature(found: Ask) -> None:

@@ -6,7 +6,7 @@ import pytest
 from anthropic.types.shared import error_response, rate_limit_error_object
 
 from mainstay.core import errors
-from mainstay.providers.anthropic.errors import classify, fault_of, redact
+from mainstay.providers.anthropic.errors import classify, fault_of, redact, render, status_of
 
 
 def envelope(kind: str, message: str) -> bytes:
@@ -175,3 +175,30 @@ def test_the_sdks_own_error_models_are_read() -> None:
 )
 def test_keys_addresses_and_accounts_are_taken_out_of_text(text: str, safe: str) -> None:
     assert redact(text) == safe
+
+
+@pytest.mark.parametrize(
+    ("status", "shown", "kind"),
+    [
+        (400, 400, "invalid_request_error"),
+        (401, 401, "authentication_error"),
+        (402, 402, "billing_error"),
+        (403, 403, "permission_error"),
+        (404, 404, "not_found_error"),
+        (409, 409, "conflict_error"),
+        (413, 413, "request_too_large"),
+        (422, 422, "invalid_request_error"),
+        (429, 429, "rate_limit_error"),
+        (500, 500, "api_error"),
+        (502, 502, "api_error"),
+        (503, 529, "overloaded_error"),
+        (504, 504, "timeout_error"),
+    ],
+)
+def test_each_status_has_its_type_in_the_callers_envelope(status: int, shown: int, kind: str) -> None:
+    error = errors.MainstayError("Say so.", status=status, param="messages")
+    assert status_of(error) == shown
+    body = json.loads(render(error, "req-1"))
+    assert (body["type"], body["request_id"]) == ("error", "req-1")
+    assert (body["error"]["type"], body["error"]["message"]) == (kind, "Say so.")
+    assert "request_id" not in json.loads(render(error))

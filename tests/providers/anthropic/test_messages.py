@@ -66,7 +66,7 @@ def test_every_system_message_moves_to_the_top_in_order_with_its_cache_marks() -
 def test_a_system_prompt_of_anything_but_text_is_refused() -> None:
     with pytest.raises(errors.Unsupported) as caught:
         said(turn("system", "a", ImagePart(url="https://x/y.png")), USER)
-    assert caught.value.param == "messages[0].content[1]"
+    assert caught.value.param == "prompt.messages[0].parts[1]"
 
 
 def test_turns_of_one_role_may_follow_each_other() -> None:
@@ -160,7 +160,7 @@ def test_arguments_that_are_no_object_are_the_callers_fault(arguments: str) -> N
     calls = (ToolCallPart("c", "f", "{}"), ToolCallPart("d", "f", arguments))
     with pytest.raises(errors.InvalidRequest) as caught:
         said(USER, turn("assistant", "text", *calls))
-    assert caught.value.param == "messages[1].tool_calls[1].function.arguments"
+    assert caught.value.param == "prompt.messages[1].parts[2].arguments"
 
 
 def test_ids_the_wire_refuses_are_rewritten_alike_in_call_and_result() -> None:
@@ -212,7 +212,7 @@ def test_content_the_wire_lacks_is_refused_at_its_place(part: Part, inside: bool
     message = turn("tool", ToolResultPart("c", content)) if inside else turn("user", *content)
     with pytest.raises(errors.Unsupported) as caught:
         said(USER, message)
-    assert caught.value.param == "messages[1].content[1]"
+    assert caught.value.param == f"prompt.messages[1].parts[{'0].parts[1' if inside else 1}]"
 
 
 def test_parts_of_this_wire_pass_as_they_are() -> None:
@@ -281,11 +281,11 @@ def test_fields_nobody_knows_go_up_with_their_message_and_part() -> None:
 @pytest.mark.parametrize(
     ("message", "param"),
     [
-        (Message("user", (TextPart("a"),), name="bob"), "messages[0].name"),
-        (turn("assistant", "a", audio={"id": "audio_1"}), "messages[0].audio"),
-        (turn("assistant", "a", function_call={"name": "f"}), "messages[0].function_call"),
-        (turn("user", ""), "messages[0].content"),
-        (turn("system", "a", y=1), "messages[0].y"),
+        (Message("user", (TextPart("a"),), name="bob"), "prompt.messages[0].name"),
+        (turn("assistant", "a", audio={"id": "audio_1"}), "prompt.messages[0].audio"),
+        (turn("assistant", "a", function_call={"name": "f"}), "prompt.messages[0].function_call"),
+        (turn("user", ""), "prompt.messages[0].content"),
+        (turn("system", "a", y=1), "prompt.messages[0].y"),
         (turn("system", "a"), "messages"),
     ],
 )

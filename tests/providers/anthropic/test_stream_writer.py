@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -329,3 +330,32 @@ def test_a_break_is_an_error_event_and_no_end() -> None:
 
 def test_a_ping_is_what_clients_of_this_wire_expect() -> None:
     assert writer().ping() == b'event: ping\ndata: {"type":"ping"}\n\n'
+
+
+def test_a_stream_whose_order_is_broken_is_written_as_clients_follow_it() -> None:
+    """``read_message`` holds what is written to the order, and lets the official SDK read it."""
+    text, used = {"type": "text", "text": "Hello"}, {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}}
+    events = wire.events(wire.message(text, used, stop_reason="tool_use"), list)
+    starts = [i for i, event in enumerate(events) if event["type"] == "content_block_start"]
+    stops = [i for i, event in enumerate(events) if event["type"] == "content_block_stop"]
+    first, second = events[starts[0] : stops[0] + 1], events[starts[1] : stops[1] + 1]
+    head, tail = events[: starts[0]], events[stops[1] + 1 :]
+    mixed = [one for pair in zip_longest(first[:-1], second[:-1]) for one in pair if one is not None]
+    broken = {
+        "a second start": [events[0], *events],
+        "a second start behind some text": [*events[:3], events[0], *events[3:]],
+        "no start": events[1:],
+        "blocks without a stop": [event for event in events if event["type"] != "content_block_stop"],
+        "a text without a start": [event for event in events if event is not first[0]],
+        "blocks side by side": [*head, *mixed, first[-1], second[-1], *tail],
+        "numbers with a gap": [{**one, "index": one["index"] * 3 + 1} if "index" in one else one for one in events],
+        "one number for both": [{**one, "index": 0} if "index" in one else one for one in events],
+        "an end before the last stop": [*events[: stops[1]], *tail[:1], events[stops[1]], *tail[1:]],
+        "a ping anywhere": [one for event in events for one in (event, {"type": "ping"})][:-1],
+    }
+    for name, stream in broken.items():
+        message = read_message(relay(passed(wire.sse(stream))))
+        assert "".join(block.get("text", "") for block in message["content"]) == "Hello", name
+        calls = [block for block in message["content"] if block["type"] == "tool_use"]
+        assert [(block["id"], block["input"]) for block in calls] == [("t", {"a": 1})], name
+        assert (message["stop_reason"], message["usage"]["output_tokens"]) == ("tool_use", 5), name

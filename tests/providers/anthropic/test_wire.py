@@ -42,7 +42,13 @@ def test_input_is_the_total_and_cached_tokens_are_parts_of_it() -> None:
         "server_tool_use": {"web_search_requests": 2},
     }
     assert read(report) == Usage(
-        input=321, output=4000, cache_read=20, cache_write=300, cache_write_1h=200, reasoning=3000
+        input=321,
+        output=4000,
+        cache_read=20,
+        cache_write=300,
+        cache_write_1h=200,
+        reasoning=3000,
+        searches=2,
     )
 
 

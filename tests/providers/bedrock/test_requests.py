@@ -15,6 +15,7 @@ from mainstay.core.target import Target
 from mainstay.providers.anthropic import read_ask as read_anthropic
 from mainstay.providers.bedrock.codec import BedrockCodec
 from mainstay.providers.openai import read_ask as read_openai
+from mainstay.providers.places import name_place
 
 Accepts = Callable[[bytes, bytes], dict[str, Any]]
 MODEL = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -62,6 +63,7 @@ Sent = Callable[..., dict[str, Any]]
 def refused(ask: Ask, kind: type[MainstayError] = Unsupported) -> str | None:
     with pytest.raises(kind) as caught:
         BedrockCodec().request(ask, TARGET, stream=False)
+    name_place(caught.value, ask)
     return caught.value.param
 
 

@@ -14,6 +14,7 @@ from mainstay.core.target import Target
 from mainstay.providers.anthropic import read_ask as read_anthropic
 from mainstay.providers.cohere.codec import CohereCodec
 from mainstay.providers.openai import read_ask as read_openai
+from mainstay.providers.places import name_place
 from support import cohere_wire as wire
 from support.upstream import Upstream, json_reply
 
@@ -50,6 +51,7 @@ def sent(sdk_accepts: Callable[[bytes], dict[str, Any]]) -> Sent:
 def refused(ask: Ask, kind: type[MainstayError] = Unsupported) -> str | None:
     with pytest.raises(kind) as caught:
         CohereCodec().request(ask, TARGET, stream=False)
+    name_place(caught.value, ask)
     return caught.value.param
 
 

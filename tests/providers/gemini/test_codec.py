@@ -15,13 +15,16 @@ from mainstay.core.events import Dialect, FinishReason
 from mainstay.core.prompt import Message, Prompt, TextPart
 from mainstay.core.sse import SseEvent
 from mainstay.core.target import Target
+from mainstay.providers.anthropic.asks import place as place_anthropic
 from mainstay.providers.anthropic.prompt_reader import read_prompt as read_anthropic
 from mainstay.providers.anthropic.stream_writer import AnthropicStreamWriter
 from mainstay.providers.anthropic.written import write_whole as write_anthropic
 from mainstay.providers.gemini import GeminiCodec, VertexCodec
 from mainstay.providers.openai.answers import write_whole as write_openai
 from mainstay.providers.openai.prompt_reader import read_prompt as read_openai
+from mainstay.providers.openai.requests import place as place_openai
 from mainstay.providers.openai.stream_writer import OpenAIStreamWriter
+from mainstay.providers.places import name_place
 from mainstay.providers.port import Codec, Framed, StreamReader
 from support.gemini_wire import answer, body, call, candidate, status, text, thought
 
@@ -32,7 +35,8 @@ HELLO = b'{"contents":[{"role":"user","parts":[{"text":"Hi"}]}]}'
 def ask(fields: dict[str, Any] | bytes, dialect: Dialect = Dialect.OPENAI) -> Ask:
     raw = fields if isinstance(fields, bytes) else json.dumps({"model": "flash", **fields}).encode()
     read = read_anthropic if dialect is Dialect.ANTHROPIC else read_openai
-    return Ask(raw, dialect, "flash", False, False, read=read, scan=lambda _: frozenset())
+    place = place_anthropic if dialect is Dialect.ANTHROPIC else place_openai
+    return Ask(raw, dialect, "flash", False, False, read=read, scan=lambda _: frozenset(), place=place)
 
 
 def said(**fields: Any) -> dict[str, Any]:
@@ -97,6 +101,7 @@ def test_a_prompt_that_was_changed_is_written_anew() -> None:
 def test_what_is_refused_is_named_as_the_caller_names_it(dialect: Dialect, fields: dict[str, Any], param: str) -> None:
     with pytest.raises(errors.Unsupported) as caught:
         GeminiCodec().request(ask(fields, dialect), TARGET, stream=False)
+    name_place(caught.value, ask(fields, dialect))
     assert caught.value.param == param
 
 

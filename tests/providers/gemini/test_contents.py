@@ -36,8 +36,8 @@ USER = turn("user", "Hi")
 CALL = ToolCallPart("c1", "get", '{"a":1}')
 
 
-def said(*messages: Message, generation: int = 2, shift: bool = False) -> tuple[Any, Any]:
-    system, contents = conversation(messages, generation, shift=shift)
+def said(*messages: Message, generation: int = 2) -> tuple[Any, Any]:
+    system, contents = conversation(messages, generation)
     return json.loads(msgspec.json.encode(system)), json.loads(msgspec.json.encode(contents))
 
 
@@ -87,8 +87,8 @@ def test_a_result_stays_text_so_that_its_numbers_keep_their_digits() -> None:
 
 def test_a_result_that_answers_no_call_is_the_callers_fault() -> None:
     for message, param in (
-        (turn("tool", result("c9", "x")), "messages[1].tool_call_id"),
-        (turn("user", "a", result("c9", "x")), "messages[1].content[1].tool_use_id"),
+        (turn("tool", result("c9", "x")), "prompt.messages[1].parts[0].id"),
+        (turn("user", "a", result("c9", "x")), "prompt.messages[1].parts[1].id"),
     ):
         with pytest.raises(errors.InvalidRequest) as caught:
             said(USER, message)
@@ -161,15 +161,15 @@ def test_the_context_of_a_document_comes_before_it() -> None:
 @pytest.mark.parametrize(
     ("messages", "param"),
     [
-        ((turn("system", ImagePart(data=PNG)), USER), "messages[0].content[0]"),
-        ((turn("user"),), "messages[0].content"),
+        ((turn("system", ImagePart(data=PNG)), USER), "prompt.messages[0].parts[0]"),
+        ((turn("user"),), "prompt.messages[0].content"),
         ((turn("system", "Only"),), "messages"),
-        ((turn("user", "x", name="Ann"),), "messages[0].name"),
-        ((turn("user", "x", extra=raw(audio={"id": "a"})),), "messages[0].audio"),
-        ((turn("user", OpaquePart(msgspec.Raw(b'{"type":"video"}'), "openai")),), "messages[0].content[0]"),
+        ((turn("user", "x", name="Ann"),), "prompt.messages[0].name"),
+        ((turn("user", "x", extra=raw(audio={"id": "a"})),), "prompt.messages[0].audio"),
+        ((turn("user", OpaquePart(msgspec.Raw(b'{"type":"video"}'), "openai")),), "prompt.messages[0].parts[0]"),
         (
             (turn("user", "x", DocumentPart(data="A", extra=raw(citations={"enabled": True}))),),
-            "messages[0].content[1].citations",
+            "prompt.messages[0].parts[1].citations",
         ),
     ],
 )
@@ -179,21 +179,11 @@ def test_what_the_wire_lacks_is_refused_with_its_place(messages: tuple[Message, 
     assert caught.value.param == param
 
 
-def test_places_are_counted_as_the_caller_counts_them() -> None:
-    for messages, param in (
-        ((turn("system", "A"), turn("user", "x", name="Ann")), "messages[0].name"),
-        ((turn("system", "A", ImagePart(data=PNG)), USER), "system[1]"),
-    ):
-        with pytest.raises(errors.Unsupported) as caught:
-            said(*messages, shift=True)
-        assert caught.value.param == param
-
-
 @pytest.mark.parametrize("arguments", ["{", "[1]", '"a"', "null", '{"a":"\ud800"}'])
 def test_arguments_that_are_no_object_are_the_callers_fault(arguments: str) -> None:
     with pytest.raises(errors.InvalidRequest) as caught:
         said(USER, turn("assistant", CALL, ToolCallPart("d", "f", arguments)))
-    assert caught.value.param == "messages[1].tool_calls[1].function.arguments"
+    assert caught.value.param == "prompt.messages[1].parts[1].arguments"
 
 
 def test_arguments_keep_every_byte() -> None:

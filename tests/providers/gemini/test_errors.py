@@ -94,7 +94,7 @@ def reason(word: str) -> dict[str, Any]:
             502,
             "upstream_quota",
         ),
-        (499, status(499, "CANCELLED"), errors.UpstreamFailed, 502, "upstream_failed"),
+        (499, status(499, "CANCELLED"), errors.UpstreamFailed, 504, "upstream_request_timeout"),
         (500, status(500, "INTERNAL", "An internal error"), errors.UpstreamFailed, 502, "upstream_failed"),
         (503, status(503, "UNAVAILABLE", "overloaded"), errors.UpstreamFailed, 503, "upstream_failed"),
         (504, status(504, "DEADLINE_EXCEEDED"), errors.UpstreamFailed, 504, "upstream_failed"),

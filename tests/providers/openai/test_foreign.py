@@ -92,10 +92,10 @@ def test_what_changes_the_answer_is_refused_by_its_name(field: str, value: Any) 
     ],
 )
 @pytest.mark.parametrize("system", [None, "Be brief."])
-def test_a_part_is_refused_by_its_place_in_the_callers_request(block: Any, param: str, system: str | None) -> None:
+def test_a_part_is_refused_by_its_place(block: Any, param: str, system: str | None) -> None:
     with pytest.raises(Unsupported) as caught:
         sent(TEXT, block, **({"system": system} if system else {}))
-    assert caught.value.param == f"messages[0].content[1]{param}"
+    assert caught.value.param == f"prompt.messages[{1 if system else 0}].parts[1]{param}"
 
 
 def test_a_part_inside_a_result_is_refused_by_its_place() -> None:
@@ -106,7 +106,7 @@ def test_a_part_inside_a_result_is_refused_by_its_place() -> None:
     }
     with pytest.raises(Unsupported) as caught:
         sent(result)
-    assert caught.value.param == "messages[0].content[0].content[1]"
+    assert caught.value.param == "prompt.messages[0].parts[0].parts[1]"
 
 
 def test_a_document_keeps_its_context_and_gets_a_name() -> None:

@@ -1,9 +1,13 @@
 """What a local engine is asked: with a limit, and with tools as it understands them."""
 
 import json
+import re
+import warnings
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mainstay.core.call import Ask
 from mainstay.core.errors import InvalidRequest, MainstayError, Unsupported
@@ -110,3 +114,55 @@ def test_a_caller_of_another_dialect_gets_the_same() -> None:
     asked = json.loads(OpenAICodec().request(ask, target(), stream=True)[1])
     assert (asked["tool_choice"], asked["max_tokens"]) == ("required", 1024)
     assert [tool["function"]["name"] for tool in asked["tools"]] == ["g"]
+
+
+PATTERNS = [
+    (r"^\d{3}$", "^[0-9]{3}$"),
+    (r"^\w+\s\d$", "^[A-Za-z0-9_]+[ ][0-9]$"),
+    (r"^[\d.]+[^\w]$", "^[0-9.]+[^A-Za-z0-9_]$"),
+    (r"^\\d\.\D$", r"^\\d\.\D$"),
+    (r"^[\]\d]\[\d$", r"^[\]0-9]\[[0-9]$"),
+    ("^[0-9]+$", "^[0-9]+$"),
+]
+
+
+@pytest.mark.parametrize("tools", [False, True])
+@pytest.mark.parametrize(("pattern", "written"), PATTERNS)
+def test_classes_that_the_grammar_passes_over_are_written_out(pattern: str, written: str, tools: bool) -> None:
+    schema = {"type": "object", "properties": {"v": {"type": "string", "pattern": pattern}}}
+    told = [{"role": "user", "content": json.dumps({"pattern": r"\d"})}]
+    if tools:
+        asked = sent(
+            {"tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}], "messages": told}
+        )
+        found = asked["tools"][0]["function"]["parameters"]
+    else:
+        form = {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": schema}}
+        asked = sent({"response_format": form, "messages": told})
+        found = asked["response_format"]["json_schema"]["schema"]
+    assert found["properties"]["v"]["pattern"] == written
+    # What somebody says is nobody's schema.
+    assert asked["messages"] == told
+
+
+def test_no_other_servers_patterns_are_touched() -> None:
+    schema = {"type": "object", "properties": {"v": {"pattern": r"\d"}}}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    asked = sent({"response_format": form}, target(vendor="openai"))
+    assert asked["response_format"]["json_schema"]["schema"] == schema
+
+
+@given(st.from_regex(r"[a-z\\\[\]dws.^-]{0,12}", fullmatch=True), st.text(alphabet="ab 09_", max_size=4))
+def test_what_is_written_out_matches_nothing_that_was_not_meant(pattern: str, text: str) -> None:
+    with warnings.catch_warnings():
+        # Of sets within sets, which other languages have.
+        warnings.simplefilter("ignore")
+        try:
+            meant = re.compile(pattern, re.ASCII)
+        except re.error:
+            return
+        schema = {"type": "object", "properties": {"v": {"pattern": pattern}}}
+        form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+        asked = sent({"response_format": form})
+        found = asked["response_format"]["json_schema"]["schema"]["properties"]["v"]["pattern"]
+        assert not re.search(found, text) or meant.search(text)

@@ -163,8 +163,8 @@ def test_reasoning_sealed_for_another_vendor_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("part", "param"),
     [
-        (OpaquePart(Raw(b"{}"), "anthropic"), "messages[0].content[0]"),
-        (DocumentPart(url="https://x/y.pdf"), "messages[0].content[0]"),
+        (OpaquePart(Raw(b"{}"), "anthropic"), "prompt.messages[0].parts[0]"),
+        (DocumentPart(url="https://x/y.pdf"), "prompt.messages[0].parts[0]"),
     ],
 )
 def test_what_the_wire_cannot_say_is_refused_by_name(part: Part, param: str) -> None:

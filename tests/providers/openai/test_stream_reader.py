@@ -235,12 +235,27 @@ def test_an_event_named_error_is_one_whatever_it_says(data: bytes) -> None:
         OpenAIStreamReader().feed(SseEvent(data, b"error"))
 
 
+def contents(*chunks: bytes) -> list[str | None]:
+    """Return what callers see of ``chunks`` after the first of a stream that has begun."""
+    return [data["choices"][0]["delta"].get("content") for data in relay(after_role(*chunks))]
+
+
+def test_a_character_cut_in_two_between_events_is_whole_again() -> None:
+    assert contents(chunk({"content": "a \ud83d"}), chunk({"content": "\ude00 b"}, odd="\udfff")) == [
+        "a ",
+        "\U0001f600 b",
+    ]
+    assert contents(chunk({"content": "\ud83d"}), chunk(), chunk({"content": "\ude00"})) == ["", None, "\U0001f600"]
+
+
 def test_half_a_character_becomes_a_sign_that_can_be_written() -> None:
-    halves = [chunk({"content": "a \ud83d"}), chunk({"content": "\ude00 b"}, odd="\udfff")]
-    first, second = after_role(*halves)
-    assert (first.events, second.events) == ((TextDelta("a \ufffd"),), (TextDelta("\ufffd b"),))
-    assert json.loads(first.wire)["choices"][0]["delta"]["content"] == "a \ufffd"
-    assert [data["choices"][0]["delta"].get("content") for data in relay([first, second])] == ["a \ufffd", "\ufffd b"]
+    assert contents(chunk({"content": "\ude00 b"})) == ["\ufffd b"]
+    assert contents(chunk({"content": "a \ud83d b"})) == ["a \ufffd b"]
+    assert contents(chunk({"content": "a \ud83d"}), chunk({"content": "b"})) == ["a ", "\ufffdb"]
+    assert contents(chunk({"content": "\ud83d"}), chunk({"content": "\ud83d\ude00"})) == ["", "\ufffd\U0001f600"]
+    ended = frames_of([ROLE, chunk({"content": "a \ud83d"}), finish()])
+    assert [data["choices"][0]["delta"].get("content") for data in relay(ended)][-2:] == ["a ", "\ufffd"]
+    assert TextDelta("\ufffd") in ended[-1].events
 
 
 @pytest.mark.parametrize("count", [-5, 2**60, 1e300, "7", True, [7], {"n": 7}])

@@ -50,7 +50,7 @@ def test_it_is_a_codec() -> None:
 def test_every_kind_of_item_comes_out() -> None:
     Response.model_validate(FULL)
     whole = CODEC.whole(wire.body(FULL))
-    usage = Usage(10, 5, cache_read=4, reasoning=2)
+    usage = Usage(10, 5, cache_read=4, reasoning=2, searches=1)
     assert (whole.id, whole.model, whole.finish, whole.usage) == (
         "resp_up",
         "gpt-test-2026-01-01",

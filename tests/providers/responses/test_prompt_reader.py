@@ -150,7 +150,11 @@ def test_reasoning_that_another_vendor_signed_comes_back_as_it_was() -> None:
     withheld = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": seal("", "", "blob")}
     theirs = {"type": "reasoning", "id": "rs_3", "summary": [], "encrypted_content": "gAAAAA"}
     (message,) = parts(own, withheld, theirs)
-    assert message.parts == (ThinkingPart("Hm", "sig=="), ThinkingPart(redacted="blob"))
+    assert message.parts == (
+        ThinkingPart("Hm", "sig=="),
+        ThinkingPart(redacted="blob"),
+        ThinkingPart(signature="responses:rs_3:gAAAAA"),
+    )
 
 
 def test_records_of_the_vendors_own_tools_are_left_out_and_unknown_items_are_carried() -> None:

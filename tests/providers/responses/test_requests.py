@@ -13,6 +13,7 @@ from mainstay.core.errors import InvalidRequest, MainstayError, Unsupported
 from mainstay.core.target import Target
 from mainstay.providers.anthropic import read_ask as read_anthropic
 from mainstay.providers.openai import read_ask as read_openai
+from mainstay.providers.places import name_place
 from mainstay.providers.responses import read_ask as read_responses
 from mainstay.providers.responses.codec import ResponsesCodec
 from mainstay.providers.responses.history import Stored, expand
@@ -58,6 +59,7 @@ def sent(sdk_accepts: Callable[[bytes], dict[str, Any]]) -> Sent:
 def refused(ask: Ask, kind: type[MainstayError] = Unsupported) -> str | None:
     with pytest.raises(kind) as caught:
         ResponsesCodec().request(ask, PLAIN, stream=False)
+    name_place(caught.value, ask)
     return caught.value.param
 
 

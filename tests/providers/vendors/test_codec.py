@@ -17,14 +17,16 @@ from mainstay.core.errors import ContentFiltered, MainstayError, Unsupported, Up
 from mainstay.core.events import Finished, FinishReason, Metered, Opaque, Started, TextDelta, ThinkingDelta
 from mainstay.core.ports import Origin
 from mainstay.core.record import Attempt, Record
-from mainstay.core.target import Target
+from mainstay.core.target import Operation, Target
 from mainstay.core.timeouts import Timeouts
 from mainstay.providers.anthropic import AnthropicCodec
 from mainstay.providers.anthropic import read_ask as read_messages
 from mainstay.providers.http import Endpoint, HttpProvider
 from mainstay.providers.openai import OpenAICodec, read_ask
+from mainstay.providers.tasks.catalogue import make_task
+from mainstay.providers.tasks.embeddings import read_embeddings
 from mainstay.providers.vendors.catalogue import address, packaged_names, packaged_row
-from mainstay.providers.vendors.codec import VendorCodec, make_vendor_codec, vendor_credentials
+from mainstay.providers.vendors.codec import VendorCodec, make_vendor_codec, make_vendor_task, vendor_credentials
 from mainstay.providers.vendors.row import VendorRow
 from mainstay.providers.vendors.wires import make_codec
 from mainstay.runtime.transport import open_transport
@@ -418,3 +420,23 @@ def test_a_vendor_that_a_user_adds_works_from_end_to_end(tmp_path: Path, acme: U
             assert ask().status_code == 429
         gateway.until(lambda: len(gateway.journal()) == 4)
         assert gateway.journal()[0].vendor == "acme"
+
+
+def test_mistral_calls_the_length_of_its_vectors_otherwise() -> None:
+    row, target = packaged_row("mistral"), Target("m", "p", "mistral_ai", "codestral-embed")
+    task = make_vendor_task(row, Operation.EMBEDDING, make_task("openai", Operation.EMBEDDING))
+    asked = {"model": "m", "input": "Hi", "dimensions": 2, "encoding_format": None}
+    ask = read_embeddings(json.dumps(asked).encode())
+    path, body = task.about(ask, target).request(ask, target, stream=False)
+    assert path == b"/embeddings"
+    assert json.loads(body) == {"model": "codestral-embed", "input": "Hi", "output_dimension": 2}
+    ask = read_embeddings(json.dumps({**asked, "user": "u"}).encode())
+    with pytest.raises(Unsupported) as caught:
+        task.about(ask, target).request(ask, target, stream=False)
+    assert caught.value.param == "user"
+
+
+def test_a_task_without_differences_is_the_task_itself() -> None:
+    task = make_task("openai", Operation.EMBEDDING)
+    assert make_vendor_task(packaged_row("groq"), Operation.EMBEDDING, task) is task
+    assert make_vendor_task(packaged_row("mistral"), Operation.TRANSCRIPTION, task) is task

@@ -148,6 +148,53 @@ def test_ids_of_tool_calls_get_the_form_the_vendor_wants_and_still_match() -> No
     assert asked({"messages": messages}, tool_id_length=9)["messages"] == sent
 
 
+KIND = b"multipart/form-data; boundary=x"
+
+
+def form(*parts: tuple[str, bytes]) -> bytes:
+    """Return a form; each part is what follows ``form-data;`` in its head, and its body."""
+    return (
+        b"".join(
+            b"--x\r\nContent-Type: text/plain\r\nContent-Disposition: form-data;%b\r\n\r\n%b\r\n"
+            % (head.encode(), body)
+            for head, body in parts
+        )
+        + b"--x--\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "renamed"),
+    [
+        (' name="a"', ' name="b"'),
+        (" name=a", ' name="b"'),
+        (' NAME = "a"', ' NAME = "b"'),
+        (' name="a[]"', ' name="b[]"'),
+        (' filename="; name=\\"a\\""; name="a"', ' filename="; name=\\"a\\""; name="b"'),
+        (' name="a"; filename="name=a"', ' name="b"; filename="name=a"'),
+        (' name="other"; filename="; name=a"', ' name="other"; filename="; name=a"'),
+    ],
+)
+def test_a_part_of_a_form_is_renamed_and_nothing_else(head: str, renamed: str) -> None:
+    edits = RequestEdits(VendorRow(base_url="https://a.example", renames={"a": "b"}))
+    body = b'\r\n--x \r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff'
+    parts = ((' name="first"', b'name="a"'), (head, body), (' name="last"', b""))
+    sent = edits.apply_form(form(*parts), KIND, "m", Dialect.OPENAI)
+    assert sent == form(parts[0], (renamed, body.replace(b'"a"', b'"b"')), parts[2])
+
+
+@pytest.mark.parametrize(("rejects", "refused"), [("a", True), ("a=1", True), ("a=2", False), ("b", False)])
+def test_a_part_of_a_form_is_refused_by_its_name_or_its_value(rejects: str, refused: bool) -> None:
+    edits = RequestEdits(VendorRow(base_url="https://a.example", rejects=(rejects,)))
+    body = form((' name="a"', b"1"), (' name="c"', b"b"))
+    if not refused:
+        assert edits.apply_form(body, KIND, "m", Dialect.OPENAI) is body
+        return
+    with pytest.raises(Unsupported) as caught:
+        edits.apply_form(body, KIND, "m", Dialect.OPENAI)
+    assert caught.value.param == "a"
+
+
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2}
 
 

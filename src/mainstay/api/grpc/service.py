@@ -39,6 +39,7 @@ _STATUSES: Final = {
     403: grpc.StatusCode.PERMISSION_DENIED,
     404: grpc.StatusCode.NOT_FOUND,
     408: grpc.StatusCode.DEADLINE_EXCEEDED,
+    402: grpc.StatusCode.RESOURCE_EXHAUSTED,
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     499: grpc.StatusCode.CANCELLED,
     500: grpc.StatusCode.INTERNAL,
@@ -229,7 +230,7 @@ class _Run:
         record, gate = self.record, self._gate()
         record.config = gate.config_hash
         caller = gate.keys.find(self._head.key)
-        record.key, record.team = caller.name, caller.team
+        record.key, record.team, record.organisation = caller.name, caller.team, caller.organisation
         record.request_bytes = request.ByteSize()
         asked = read_inference(request)
         ask = read_ask(asked.body)

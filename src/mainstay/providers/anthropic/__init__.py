@@ -5,7 +5,7 @@ Towards callers ``door``, ``asks`` and ``prompt_reader`` read what is asked, ``w
 what comes back. ``counting`` counts tokens, ``errors`` is what went wrong either way, ``wire`` the types they share.
 """
 
-from mainstay.providers.anthropic.asks import locate, read_ask, read_count, scan
+from mainstay.providers.anthropic.asks import locate, read_ask, read_count, scan, without_betas
 from mainstay.providers.anthropic.codec import AnthropicCodec
 from mainstay.providers.anthropic.counting import CountCodec, estimate, write_count
 from mainstay.providers.anthropic.errors import render as render_error
@@ -26,6 +26,7 @@ __all__ = [
     "render_error",
     "scan",
     "status_of",
+    "without_betas",
     "write_count",
     "write_whole",
 ]

@@ -12,7 +12,7 @@ What an upstream's error means, as one class of the tree:
 * ``request_too_large`` 413: ``UpstreamRefused`` 413.
 * 429: ``UpstreamRateLimited`` with ``retry_after``.
 * ``overloaded_error`` 529, and 503: ``UpstreamFailed`` shown as 503, ask again shortly.
-* ``timeout_error`` 504: ``UpstreamFailed`` shown as 504; so is 408, as ``upstream_request_timeout``.
+* ``timeout_error`` 504: ``UpstreamFailed`` shown as 504; so are 408 and 499, as ``upstream_request_timeout``.
 * ``api_error`` 500, and any other 5xx: ``UpstreamFailed`` shown as 502.
 
 The same table serves errors that arrive under a status of 200, inside a stream or a body: the ``code`` or ``type``
@@ -67,6 +67,7 @@ _BUSY = "The upstream is overloaded; ask again shortly."
 _FAILED: dict[int, tuple[str, int, str | None]] = {
     408: ("The upstream ran out of time; ask again.", 504, "upstream_request_timeout"),
     409: ("The upstream met a conflict with another request; ask again.", 502, "upstream_conflict"),
+    499: ("The upstream was cut off before it answered; ask again.", 504, "upstream_request_timeout"),
     503: (_BUSY, 503, None),
     504: ("The upstream ran out of time; ask again.", 504, None),
     529: (_BUSY, 503, None),

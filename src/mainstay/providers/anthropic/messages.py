@@ -38,6 +38,7 @@ from mainstay.core.prompt import (
     ToolResultPart,
 )
 from mainstay.providers.anthropic.wire import UNREADABLE
+from mainstay.providers.places import message_at, part_at
 from mainstay.providers.wire import is_foreign
 
 __all__ = ["conversation", "json_object"]
@@ -67,7 +68,7 @@ def conversation(messages: Iterable[Message]) -> tuple[str | list[Block], list[d
     turns: list[dict[str, object]] = []
     results: list[Block] | None = None
     for position, message in enumerate(messages):
-        at = f"messages[{position}]"
+        at = message_at(position)
         role = message.role
         if role != "tool":
             results = None
@@ -109,7 +110,7 @@ def _short(blocks: list[Block]) -> str | list[Block]:
 def _system(message: Message, at: str) -> list[Block]:
     for position, part in enumerate(message.parts):
         if not isinstance(part, TextPart | OpaquePart):
-            raise Unsupported("This model's system prompt takes text only.", param=f"{at}.content[{position}]")
+            raise Unsupported("This model's system prompt takes text only.", param=part_at(at, position))
     blocks, more = _blocks(message, at)
     for field in more:
         raise Unsupported(f"This model's system prompt has no field {field}; leave it out.", param=f"{at}.{field}")
@@ -122,19 +123,16 @@ def _blocks(message: Message, at: str) -> tuple[list[Block], dict[str, object]]:
         raise Unsupported("This model knows no names of speakers; put the name into the text.", param=f"{at}.name")
     thinking: list[Block] = []
     blocks: list[Block] = []
-    calls = contents = 0
-    for part in message.parts:
+    for position, part in enumerate(message.parts):
+        path = part_at(at, position)
         if isinstance(part, ThinkingPart):
             thinking += _thinking(part)
         elif isinstance(part, ToolCallPart):
-            blocks.append(_tool_use(part, f"{at}.tool_calls[{calls}].function.arguments"))
-            calls += 1
+            blocks.append(_tool_use(part, f"{path}.arguments"))
         elif isinstance(part, ToolResultPart):
-            blocks.append(_tool_result(part, f"{at}.content"))
-        else:
-            if (block := _block(part, f"{at}.content[{contents}]")) is not None:
-                blocks.append(block)
-            contents += 1
+            blocks.append(_tool_result(part, path))
+        elif (block := _block(part, path)) is not None:
+            blocks.append(block)
     return _fields(message, at, thinking + blocks)
 
 
@@ -234,7 +232,7 @@ def _document_source(part: DocumentPart, at: str) -> dict[str, object]:
 
 
 def _tool_result(part: ToolResultPart, at: str) -> Block:
-    found = (_block(inner, f"{at}[{position}]") for position, inner in enumerate(part.content))
+    found = (_block(inner, part_at(at, position)) for position, inner in enumerate(part.content))
     content = [block for block in found if block is not None]
     result: dict[str, object] = {"type": "tool_result", "tool_use_id": _tool_id(part.id)}
     if content:

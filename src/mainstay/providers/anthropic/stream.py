@@ -3,8 +3,10 @@
 The order is ``message_start``; for each block ``content_block_start``, its deltas and ``content_block_stop``;
 ``message_delta`` with the stop reason and the final counts; ``message_stop``. ``ping`` may stand anywhere.
 Servers in the field break this in ways that lose nothing, and those are read as meant: a second
-``message_start``, one that already holds content, blocks without a stop, no ``message_delta``, no ``usage``.
-Whatever nobody here needs to read passes as a frame with its bytes and no events.
+``message_start``, one that already holds content, blocks without a start or a stop or side by side, no
+``message_delta``, no ``usage``. Clients cannot follow all of that: where the order breaks, frames lose their
+bytes and are written anew from their events. Whatever nobody here needs to read passes as a frame with its bytes
+and no events.
 
 The answer is complete once ``message_stop`` came. A body that ends before it is complete only if
 ``message_delta`` gave a stop reason: after that nothing of the answer can follow, and the missing event is
@@ -61,6 +63,8 @@ _kind = msgspec.json.Decoder(WireKind)
 _EVENTS = frozenset(
     ("message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta")
 )
+#: Events that have a place in the order.
+_ORDERED = _EVENTS | {"message_stop"}
 _DELTAS = frozenset(("text_delta", "thinking_delta", "input_json_delta", "signature_delta", "citations_delta", ""))
 #: Reasons that leave the last block unfinished.
 _CUT = ("max_tokens", "model_context_window_exceeded")
@@ -87,6 +91,11 @@ class MessageReader:
     def __init__(self) -> None:
         self._meter = Meter()
         self._open: dict[int, _Open] = {}
+        #: Blocks begun so far, and the one that is open as the order has it.
+        self._blocks = 0
+        self._at: int | None = None
+        #: The order was broken: frames go without their bytes.
+        self._loose = False
         self._calls = 0
         self._started = False
         self._finished = False
@@ -115,19 +124,17 @@ class MessageReader:
                 raise self._unreadable(event) from None
             return self.feed(SseEvent(mended, event.name))
         kind = wire.type
+        second = False
         if kind == "content_block_delta":
+            if wire.index != self._at:
+                self._loose = True
             events = self._delta(wire, data)
-        elif kind == "content_block_start":
-            events = self._block(wire.index, wire.content_block)
-        elif kind == "content_block_stop":
-            events = self._close(wire.index)
-        elif kind == "message_delta":
-            events = self._message_delta(wire)
-        elif kind == "message_start":
-            events = self._message_start(wire.message)
-        elif kind == "message_stop":
-            events = self._finish()
-            self._stopped = True
+            if not self._loose:
+                return Frame(tuple(events), data, Dialect.ANTHROPIC, kind)
+        elif kind in _ORDERED:
+            second = kind == "message_start" and self._started
+            self._loose = self._loose or not self._follows(kind, wire.index)
+            events = self._ordered(kind, wire)
         elif kind == "error" or event.name == b"error":
             raise classify(None, fault_of(data))
         else:
@@ -135,7 +142,38 @@ class MessageReader:
             if (not kind or wire.object == "error") and (fault := fault_of(data)) is not None:
                 raise classify(None, fault)
             events = ()
+        if second or (self._loose and kind in _ORDERED):
+            return Frame(tuple(events))
         return Frame(tuple(events), data, Dialect.ANTHROPIC, kind or event.name.decode("latin-1"))
+
+    def _ordered(self, kind: str, wire: WireEvent) -> list[Event]:
+        """Return what an event says that has a place in the order, and is no delta of a block."""
+        if kind == "content_block_start":
+            return self._block(wire.index, wire.content_block)
+        if kind == "content_block_stop":
+            return self._close(wire.index)
+        if kind == "message_delta":
+            return self._message_delta(wire)
+        if kind == "message_start":
+            return self._message_start(wire.message)
+        events = self._finish()
+        self._stopped = True
+        return events
+
+    def _follows(self, kind: str, index: int) -> bool:
+        """Return whether an event of ``kind`` may stand here, and take note of it."""
+        if kind == "message_start":
+            return True
+        if not self._started:
+            return False
+        if kind == "content_block_start":
+            begins = self._at is None and index == self._blocks
+            self._at, self._blocks = index, self._blocks + 1
+            return begins
+        if kind == "content_block_stop":
+            ends, self._at = index == self._at, None
+            return ends
+        return self._at is None
 
     def finish(self) -> Frame | None:
         """Called at the end of the body: the missing ``message_stop`` of a complete answer, or None.
@@ -148,7 +186,7 @@ class MessageReader:
         if not self._finished:
             raise UpstreamInterrupted("The upstream broke off its answer; ask again.")
         self._stopped = True
-        return _STOP
+        return None if self._loose else _STOP
 
     def _strange(self, event: SseEvent) -> Frame:
         # Valid JSON whose fields are not of our types: at fault only if we claim to know its kind.
@@ -187,6 +225,7 @@ class MessageReader:
                 block = read_block(held)
                 events += block_events(block, held, self._calls)
                 self._calls += block.type == "tool_use"
+            self._blocks = len(message.content or ())
             self._reason = message.stop_reason
             self._stop_sequence = message.stop_sequence
         if (usage := self._meter.read(message.usage)) is not None:

@@ -10,7 +10,7 @@ import msgspec
 
 from mainstay.core.events import FinishReason
 from mainstay.core.usage import Usage
-from mainstay.providers.wire import count
+from mainstay.providers.wire import count, service
 
 __all__ = [
     "UNREADABLE",
@@ -55,6 +55,10 @@ class _OutputDetails(msgspec.Struct, gc=False):
     thinking_tokens: Count = None
 
 
+class _ServerTools(msgspec.Struct, gc=False):
+    web_search_requests: Count = None
+
+
 class _Usage(msgspec.Struct, gc=False):
     input_tokens: Count = None
     output_tokens: Count = None
@@ -62,6 +66,8 @@ class _Usage(msgspec.Struct, gc=False):
     cache_read_input_tokens: Count = None
     cache_creation: _CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
+    server_tool_use: _ServerTools | None = None
+    service_tier: Any = None
 
 
 class StopDetails(msgspec.Struct, gc=False):
@@ -192,7 +198,10 @@ class Meter:
             value = getattr(new, field)
             if value is None:
                 continue
-            if not isinstance(value, _CacheCreation | _OutputDetails):
+            if field == "service_tier":
+                setattr(seen, field, value)
+                continue
+            if not isinstance(value, _CacheCreation | _OutputDetails | _ServerTools):
                 value = count(value)
             if value is None:
                 wrong = True
@@ -214,6 +223,7 @@ class Meter:
         read = seen.cache_read_input_tokens or 0
         output = seen.output_tokens or 0
         details = seen.output_tokens_details or _OutputDetails()
+        tools = seen.server_tool_use or _ServerTools()
         return Usage(
             input=(seen.input_tokens or 0) + read + write,
             output=output,
@@ -221,4 +231,6 @@ class Meter:
             cache_write=write,
             cache_write_1h=min(hour, write),
             reasoning=min(count(details.thinking_tokens) or 0, output),
+            searches=count(tools.web_search_requests) or 0,
+            service=service(seen.service_tier),
         )

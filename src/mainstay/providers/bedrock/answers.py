@@ -1,5 +1,7 @@
 """A whole answer of the Converse wire: its summary at once, its events when asked for."""
 
+from typing import Any
+
 import msgspec
 
 from mainstay.core.answer import Whole
@@ -18,8 +20,6 @@ from mainstay.core.events import (
 from mainstay.core.ids import uuid7
 from mainstay.providers.bedrock.errors import fault_of
 from mainstay.providers.bedrock.wire import (
-    NOTHING,
-    UNREADABLE,
     Block,
     Reasoning,
     ToolUse,
@@ -27,10 +27,9 @@ from mainstay.providers.bedrock.wire import (
     carried,
     finish_reason,
     named_sequence,
-    present,
     read_usage,
 )
-from mainstay.providers.wire import mend
+from mainstay.providers.wire import NOTHING, UNREADABLE, mend, present
 
 __all__ = ["arguments", "reasoning_events", "tool_started", "whole"]
 
@@ -47,6 +46,7 @@ class _Answer(msgspec.Struct, rename="camel"):
     output: _Output | None = None
     stop_reason: str | None = None
     usage: msgspec.Raw = NOTHING
+    service_tier: Any = None
     additional_model_response_fields: msgspec.Raw = NOTHING
 
 
@@ -72,7 +72,7 @@ def whole(body: bytes) -> Whole:
         body = mended
     tools = any(b'"toolUse"' in bytes(raw) and _is_call(_read_block(raw)) for raw in content)
     finish = finish_reason(answer.stop_reason or "", tools=tools)
-    return Whole(body, Dialect.BEDROCK, "", "", (finish,), read_usage(answer.usage), _events)
+    return Whole(body, Dialect.BEDROCK, "", "", (finish,), read_usage(answer.usage, answer.service_tier), _events)
 
 
 def _read(body: bytes) -> tuple[_Answer, list[msgspec.Raw]]:
@@ -110,7 +110,7 @@ def _events(body: bytes) -> tuple[Event, ...]:
     word = answer.stop_reason or ""
     sequence = named_sequence(answer.additional_model_response_fields)
     events.append(Finished(finish_reason(word, tools=calls > 0), raw=word, stop_sequence=sequence))
-    if (usage := read_usage(answer.usage)) is not None:
+    if (usage := read_usage(answer.usage, answer.service_tier)) is not None:
         events.append(Metered(usage))
     return tuple(events)
 

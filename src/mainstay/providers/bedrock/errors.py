@@ -11,6 +11,8 @@ The exception's name says what happened and counts for more than the status, whi
 * ``ResourceNotFoundException`` and a ``ValidationException`` over the model's id: the same ``upstream_not_found``.
 * Any other ``ValidationException``: ``ContextOverflow`` when the prompt is too long, ``ContentFiltered`` when a filter
   blocked it, else ``UpstreamRefused`` in the upstream's words, less keys, addresses and account ids.
+
+A status without a name is not AWS's own, and means what it means on the other wires.
 """
 
 import re
@@ -19,10 +21,11 @@ from collections.abc import Sequence
 import msgspec
 
 from mainstay.core import errors
+from mainstay.providers.anthropic.errors import classify as classify_status
 from mainstay.providers.anthropic.errors import redact
-from mainstay.providers.bedrock.wire import UNREADABLE
+from mainstay.providers.anthropic.wire import WireFault
 from mainstay.providers.errors import CONTEXT_WORDS, FILTER_WORDS, retry_after, should_retry
-from mainstay.providers.wire import mend
+from mainstay.providers.wire import UNREADABLE, mend
 
 __all__ = ["classify", "exception", "fault_of"]
 
@@ -51,6 +54,8 @@ _CREDENTIAL = frozenset(
         "unauthorizedexception",
     }
 )
+#: Statuses that AWS gives a name, and whoever stands before it does not; they mean what they mean on other wires.
+_FRONTS = frozenset({402, 408, 409, 499, 503, 504, 529})
 _CLOCK = re.compile(r"signature (?:expired|not yet current)", re.IGNORECASE)
 _ONE_MODEL = re.compile(r"access to the model|on resource|model access|use case details", re.IGNORECASE)
 _MODEL_ID = re.compile(
@@ -123,11 +128,13 @@ def _judge(name: str, status: int, text: str, headers: Headers) -> errors.Mainst
         return errors.UpstreamRateLimited(
             text or "The upstream limits the rate; ask again later.", retry_after=retry_after(headers, limited=True)
         )
-    if name in _BUSY or (status == 503 and not name):
+    if not name and status in _FRONTS:
+        return classify_status(status, WireFault(message=text), headers)
+    if name in _BUSY:
         return errors.UpstreamFailed(
             "The upstream is not ready for this model; ask again shortly.", status=503, retry_after=retry_after(headers)
         )
-    if name in _SLOW or (status in (408, 504) and not name):
+    if name in _SLOW:
         return errors.UpstreamFailed(
             "The upstream ran out of time; ask again.", status=504, code="upstream_request_timeout"
         )

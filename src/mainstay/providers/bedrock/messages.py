@@ -34,8 +34,9 @@ from mainstay.core.prompt import (
     ToolCallPart,
     ToolResultPart,
 )
-from mainstay.providers.bedrock.wire import UNREADABLE, json_object, mark_of, present
-from mainstay.providers.wire import is_foreign
+from mainstay.providers.bedrock.wire import mark_of
+from mainstay.providers.places import message_at, part_at
+from mainstay.providers.wire import UNREADABLE, is_foreign, json_object, present
 
 __all__ = ["Conversation"]
 
@@ -67,24 +68,16 @@ _BREAKPOINT = "prompt_cache_breakpoint"
 
 
 class Conversation:
-    """Writes the turns of one prompt.
+    """Writes the turns of one prompt; what it refuses is named by its place (see ``places``)."""
 
-    Args:
-        dialect: the caller's, in whose words fields are named when they are refused.
-    """
-
-    def __init__(self, messages: Sequence[Message], dialect: Dialect) -> None:
+    def __init__(self, messages: Sequence[Message]) -> None:
         self.system: list[Block] = []
         self.turns: list[tuple[str, list[Block]]] = []
         #: Whether a turn calls a tool or answers a call.
         self.tools = False
         self._names: set[str] = set()
-        self._flat = dialect is Dialect.ANTHROPIC
-        # A system prompt is a field of its own there, and a first message here.
-        shift = 1 if self._flat and messages and messages[0].role == "system" else 0
         for position, message in enumerate(messages):
-            at = "system" if position < shift else f"messages[{position - shift}]"
-            self._add(message, at)
+            self._add(message, message_at(position))
         if not self.turns:
             raise Unsupported("This model needs a user message beside the system prompt; add one.", param="messages")
 
@@ -111,17 +104,9 @@ class Conversation:
 
     def _blocks(self, message: Message, at: str) -> list[Block]:
         blocks: list[Block] = []
-        calls = contents = 0
         plain = message.role in ("system", "developer")
         for position, part in enumerate(message.parts):
-            if self._flat:
-                path = f"{at}[{position}]" if at == "system" else f"{at}.content[{position}]"
-            elif isinstance(part, ToolCallPart):
-                path = f"{at}.tool_calls[{calls}]"
-            else:
-                path = f"{at}.content[{contents}]"
-            calls += isinstance(part, ToolCallPart)
-            contents += not isinstance(part, ThinkingPart | ToolCallPart)
+            path = part_at(at, position)
             if plain and not isinstance(part, TextPart | OpaquePart):
                 raise Unsupported("This model's system prompt takes text only.", param=path)
             blocks += self._part(part, path)
@@ -134,7 +119,7 @@ class Conversation:
             return _thinking(part)
         if isinstance(part, ToolCallPart):
             self.tools = True
-            return [_tool_use(part, at, flat=self._flat), *_mark(part.extra)]
+            return [_tool_use(part, at), *_mark(part.extra)]
         if isinstance(part, ToolResultPart):
             self.tools = True
             return [self._tool_result(part, at), *_mark(part.extra)]
@@ -157,7 +142,7 @@ class Conversation:
         content: list[Block] = []
         marks: list[Block] = []
         for position, inner in enumerate(part.content):
-            for block in self._content(inner, f"{at}.content[{position}]"):
+            for block in self._content(inner, part_at(at, position)):
                 if "cachePoint" in block:
                     marks.append(block)
                 elif not _is_blank(block):
@@ -242,7 +227,7 @@ def _thinking(part: ThinkingPart) -> list[Block]:
     return blocks
 
 
-def _tool_use(part: ToolCallPart, at: str, *, flat: bool) -> Block:
+def _tool_use(part: ToolCallPart, at: str) -> Block:
     # Models that call a tool without arguments write "" as often as "{}".
     arguments = part.arguments if part.arguments.strip() else "{}"
     try:
@@ -252,7 +237,7 @@ def _tool_use(part: ToolCallPart, at: str, *, flat: bool) -> Block:
     if json_object(data) is None:
         raise InvalidRequest(
             "The arguments of a tool call must be a JSON object, written as a string.",
-            param=f"{at}.input" if flat else f"{at}.function.arguments",
+            param=f"{at}.arguments",
         )
     return {"toolUse": {"toolUseId": _tool_id(part.id), "name": part.name, "input": msgspec.Raw(data)}}
 

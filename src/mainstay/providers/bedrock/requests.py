@@ -27,8 +27,9 @@ from mainstay.core.call import Ask
 from mainstay.core.errors import InvalidRequest, Unsupported
 from mainstay.core.prompt import OutputForm, Prompt, Tool
 from mainstay.providers.bedrock.messages import Conversation
-from mainstay.providers.bedrock.wire import UNREADABLE, json_object, mark_of, present
+from mainstay.providers.bedrock.wire import mark_of
 from mainstay.providers.lacking import caller_word, refuse_settings, settle_fields
+from mainstay.providers.wire import UNREADABLE, json_object, present
 
 __all__ = ["translate"]
 
@@ -97,7 +98,7 @@ def _refuse(prompt: Prompt) -> None:
 
 
 def _body(prompt: Prompt, ask: Ask, *, stream: bool) -> Body:
-    conversation = Conversation(prompt.messages, ask.dialect)
+    conversation = Conversation(prompt.messages)
     body: Body = {"messages": conversation.written()}
     if conversation.system:
         body["system"] = conversation.system

@@ -7,6 +7,7 @@ anywhere and ends the stream. The answer is complete once ``messageStop`` came; 
 
 import base64
 import binascii
+from typing import Any
 
 import msgspec
 
@@ -28,8 +29,6 @@ from mainstay.providers.bedrock.answers import tool_started
 from mainstay.providers.bedrock.errors import exception
 from mainstay.providers.bedrock.eventstream import EXCEPTION
 from mainstay.providers.bedrock.wire import (
-    NOTHING,
-    UNREADABLE,
     Delta,
     Reasoning,
     Start,
@@ -38,10 +37,9 @@ from mainstay.providers.bedrock.wire import (
     carried,
     finish_reason,
     named_sequence,
-    present,
     read_usage,
 )
-from mainstay.providers.wire import mend
+from mainstay.providers.wire import NOTHING, UNREADABLE, mend, present
 
 __all__ = ["ConverseReader"]
 
@@ -73,8 +71,9 @@ class _EndEvent(msgspec.Struct, rename="camel"):
     additional_model_response_fields: msgspec.Raw = NOTHING
 
 
-class _MetadataEvent(msgspec.Struct):
+class _MetadataEvent(msgspec.Struct, rename="camel"):
     usage: msgspec.Raw = NOTHING
+    service_tier: Any = None
 
 
 _delta = msgspec.json.Decoder(_DeltaEvent)
@@ -161,7 +160,8 @@ class ConverseReader:
         if name == b"messageStop":
             return self._end(_end.decode(data))
         if name == b"metadata":
-            usage = read_usage(_metadata.decode(data).usage)
+            metadata = _metadata.decode(data)
+            usage = read_usage(metadata.usage, metadata.service_tier)
             return [Metered(usage)] if usage is not None else []
         return []
 

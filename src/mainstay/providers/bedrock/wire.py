@@ -10,11 +10,9 @@ import msgspec
 from mainstay.core.errors import UpstreamBroken
 from mainstay.core.events import Dialect, FinishReason, Opaque
 from mainstay.core.usage import Usage
-from mainstay.providers.wire import count
+from mainstay.providers.wire import NOTHING, UNREADABLE, count, json_object, present, service
 
 __all__ = [
-    "NOTHING",
-    "UNREADABLE",
     "Block",
     "Delta",
     "Reasoning",
@@ -24,17 +22,10 @@ __all__ = [
     "broken",
     "carried",
     "finish_reason",
-    "json_object",
     "mark_of",
     "named_sequence",
-    "present",
     "read_usage",
 ]
-
-#: What decoding raises for bytes that are not what was expected, or are nested beyond reason.
-UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
-
-NOTHING = msgspec.Raw(b"")
 
 _FINISH = {
     "end_turn": FinishReason.STOP,
@@ -123,20 +114,6 @@ class _Usage(msgspec.Struct, rename="camel"):
 
 
 _usage = msgspec.json.Decoder(_Usage)
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-def present(value: msgspec.Raw) -> bool:
-    """Return whether a raw field was there and not null."""
-    return bytes(value) not in (b"", b"null")
-
-
-def json_object(text: bytes) -> dict[str, msgspec.Raw] | None:
-    """Return the fields of a JSON object with their bytes kept, or None when ``text`` is not one."""
-    try:
-        return _object.decode(text)
-    except UNREADABLE:
-        return None
 
 
 def broken(what: str) -> UpstreamBroken:
@@ -178,10 +155,11 @@ def mark_of(cache_control: msgspec.Raw) -> dict[str, object]:
     return {"cachePoint": {"type": "default", "ttl": "1h"} if hour else {"type": "default"}}
 
 
-def read_usage(report: msgspec.Raw) -> Usage | None:
+def read_usage(report: msgspec.Raw, tier: Any = None) -> Usage | None:
     """Return the counts of a ``usage`` object, or None where it says nothing that can be read.
 
-    Bedrock, like Anthropic, counts the input without what was read from or written to a cache; here it is a total.
+    ``tier`` is the answer's ``serviceTier``. Bedrock, like Anthropic, counts the input without what was read from or
+    written to a cache; here it is a total.
     """
     try:
         said = _usage.decode(report) if present(report) else None
@@ -206,4 +184,5 @@ def read_usage(report: msgspec.Raw) -> Usage | None:
         cache_read=read,
         cache_write=write,
         cache_write_1h=min(hour, write),
+        service=service(tier.get("type")) if isinstance(tier, dict) else "",
     )

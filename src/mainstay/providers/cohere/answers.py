@@ -6,8 +6,6 @@ from mainstay.core.answer import Whole
 from mainstay.core.events import Dialect, Event, Finished, Metered, Started, ThinkingDelta, ToolDelta
 from mainstay.providers.cohere.errors import fault_of, gave_up
 from mainstay.providers.cohere.wire import (
-    NOTHING,
-    UNREADABLE,
     Call,
     Content,
     broken,
@@ -17,7 +15,7 @@ from mainstay.providers.cohere.wire import (
     read_usage,
     tool_started,
 )
-from mainstay.providers.wire import mend
+from mainstay.providers.wire import NOTHING, UNREADABLE, mend
 
 __all__ = ["whole"]
 

@@ -12,8 +12,7 @@ from mainstay.core import errors
 from mainstay.providers.anthropic.errors import classify as classify_status
 from mainstay.providers.anthropic.errors import redact
 from mainstay.providers.anthropic.wire import WireFault
-from mainstay.providers.cohere.wire import UNREADABLE
-from mainstay.providers.wire import mend
+from mainstay.providers.wire import UNREADABLE, mend
 
 __all__ = ["classify", "fault_of", "gave_up"]
 

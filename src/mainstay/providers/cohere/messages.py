@@ -26,7 +26,8 @@ from mainstay.core.prompt import (
     ToolCallPart,
     ToolResultPart,
 )
-from mainstay.providers.cohere.wire import UNREADABLE, json_object
+from mainstay.providers.places import message_at, part_at
+from mainstay.providers.wire import UNREADABLE, json_object
 
 __all__ = ["Conversation"]
 
@@ -37,18 +38,15 @@ _EMPTY = frozenset((b"null", b"[]", b"{}", b'""', b"false"))
 
 
 class Conversation:
-    """Writes the turns of one prompt; ``dialect`` is the caller's, in whose words fields are named."""
+    """Writes the turns of one prompt; what it refuses is named by its place (see ``places``)."""
 
-    def __init__(self, messages: Iterable[Message], dialect: Dialect) -> None:
+    def __init__(self, messages: Iterable[Message]) -> None:
         self.turns: list[Block] = []
         self.documents: list[Block] = []
         #: Images of results, held until the last result of the turn has been written.
         self._moved: list[Block] = []
-        self._flat = dialect is Dialect.ANTHROPIC
-        listed = list(messages)
-        shift = 1 if self._flat and listed and listed[0].role == "system" else 0
-        for position, message in enumerate(listed):
-            self._add(message, "system" if position < shift else f"messages[{position - shift}]")
+        for position, message in enumerate(messages):
+            self._add(message, message_at(position))
         self._flush()
         if not self.turns:
             raise Unsupported("This model needs a message to answer; add one.", param="messages")
@@ -62,7 +60,7 @@ class Conversation:
             return
         content: list[Block] = []
         for position, part in enumerate(message.parts):
-            path = f"{at}[{position}]" if at == "system" else f"{at}.content[{position}]"
+            path = part_at(at, position)
             if isinstance(part, ToolResultPart):
                 self.turns.append({"role": "tool", "tool_call_id": part.id, "content": self._result(part, path)})
             elif (block := self._content(part, path)) is not None:
@@ -101,13 +99,12 @@ class Conversation:
         thoughts: list[str] = []
         calls: list[Block] = []
         for position, part in enumerate(message.parts):
-            path = f"{at}.content[{position}]"
+            path = part_at(at, position)
             if isinstance(part, ThinkingPart):
                 if part.text and not part.signature:
                     thoughts.append(part.text)
             elif isinstance(part, ToolCallPart):
-                where = f"{path}.input" if self._flat else f"{at}.tool_calls[{len(calls)}].function.arguments"
-                calls.append(_call(part, where))
+                calls.append(_call(part, f"{path}.arguments"))
             elif (block := self._content(part, path)) is not None:
                 content.append(block)
         turn: Block = {"role": "assistant"}
@@ -146,7 +143,7 @@ class Conversation:
     def _result(self, part: ToolResultPart, at: str) -> str | list[Block]:
         content: list[Block] = [{"type": "text", "text": "The tool failed."}] if part.is_error else []
         for position, inner in enumerate(part.content):
-            path = f"{at}.content[{position}]"
+            path = part_at(at, position)
             if isinstance(inner, DocumentPart):
                 content.append({"type": "document", "document": _document(inner, path)})
             elif (block := self._content(inner, path)) is not None:

@@ -23,8 +23,8 @@ from mainstay.core.errors import InvalidRequest, Unsupported
 from mainstay.core.prompt import OutputForm, Prompt, Tool
 from mainstay.core.target import Target
 from mainstay.providers.cohere.messages import Conversation
-from mainstay.providers.cohere.wire import UNREADABLE, json_object, present
 from mainstay.providers.lacking import caller_word, refuse_settings, settle_fields
+from mainstay.providers.wire import UNREADABLE, json_object, present
 
 __all__ = ["translate"]
 
@@ -77,7 +77,7 @@ def _refuse(prompt: Prompt) -> None:
 
 
 def _body(prompt: Prompt, ask: Ask, target: Target, *, stream: bool) -> Body:
-    conversation = Conversation(prompt.messages, ask.dialect)
+    conversation = Conversation(prompt.messages)
     body: Body = {"model": target.upstream or prompt.model, "messages": conversation.turns, "stream": stream}
     _tools(prompt, body)
     if conversation.documents:

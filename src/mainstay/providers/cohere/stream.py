@@ -12,19 +12,16 @@ from mainstay.core.events import Dialect, Event, Finished, Frame, Metered, Start
 from mainstay.core.sse import SseEvent
 from mainstay.providers.cohere.errors import fault_of, gave_up
 from mainstay.providers.cohere.wire import (
-    NOTHING,
-    UNREADABLE,
     Call,
     Content,
     broken,
     carried,
     content_events,
     finish_reason,
-    present,
     read_usage,
     tool_started,
 )
-from mainstay.providers.wire import mend
+from mainstay.providers.wire import NOTHING, UNREADABLE, mend, present
 
 __all__ = ["ChatReader"]
 
@@ -32,7 +29,8 @@ __all__ = ["ChatReader"]
 class _Message(msgspec.Struct):
     content: Content | list[Content] | None = None
     tool_plan: str | None = None
-    tool_calls: Call | None = None
+    #: One call; the list, always empty, is what a stream begins with.
+    tool_calls: Call | list[msgspec.Raw] | None = None
     citations: msgspec.Raw = NOTHING
 
 
@@ -53,6 +51,10 @@ class _Event(msgspec.Struct):
 _event = msgspec.json.Decoder(_Event)
 _NO_DELTA = _Delta()
 _NO_MESSAGE = _Message()
+
+
+def _one(calls: Call | list[msgspec.Raw] | None) -> Call | None:
+    return calls if isinstance(calls, Call) else None
 
 
 class ChatReader:
@@ -111,9 +113,9 @@ class ChatReader:
             pieces = content if isinstance(content, list) else [content] if content is not None else []
             return [event for piece in pieces for event in content_events(piece)]
         if name == "tool-call-delta":
-            return self._arguments(wire.index, message.tool_calls)
+            return self._arguments(wire.index, _one(message.tool_calls))
         if name == "tool-call-start":
-            return self._call(wire.index, message.tool_calls)
+            return self._call(wire.index, _one(message.tool_calls))
         if name == "tool-call-end":
             return self._close(wire.index)
         if name == "tool-plan-delta":

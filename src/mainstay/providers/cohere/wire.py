@@ -8,27 +8,18 @@ from mainstay.core.errors import UpstreamBroken
 from mainstay.core.events import Dialect, Event, FinishReason, Opaque, TextDelta, ThinkingDelta, ToolStarted
 from mainstay.core.ids import uuid7
 from mainstay.core.usage import Usage
-from mainstay.providers.wire import count
+from mainstay.providers.wire import UNREADABLE, count, present
 
 __all__ = [
-    "NOTHING",
-    "UNREADABLE",
     "Call",
     "Content",
     "broken",
     "carried",
     "content_events",
     "finish_reason",
-    "json_object",
-    "present",
     "read_usage",
     "tool_started",
 ]
-
-#: What decoding raises for bytes that are not what was expected, or are nested beyond reason.
-UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
-
-NOTHING = msgspec.Raw(b"")
 
 _FINISH = {
     "COMPLETE": FinishReason.STOP,
@@ -63,6 +54,7 @@ class Call(msgspec.Struct, gc=False):
 class _Counts(msgspec.Struct, gc=False):
     input_tokens: Any = None
     output_tokens: Any = None
+    search_units: Any = None
 
 
 class _Usage(msgspec.Struct, gc=False):
@@ -72,20 +64,6 @@ class _Usage(msgspec.Struct, gc=False):
 
 
 _usage = msgspec.json.Decoder(_Usage)
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-def present(value: msgspec.Raw) -> bool:
-    """Return whether a raw field was there and not null."""
-    return bytes(value) not in (b"", b"null")
-
-
-def json_object(text: bytes) -> dict[str, msgspec.Raw] | None:
-    """Return the fields of a JSON object with their bytes kept, or None when ``text`` is not one."""
-    try:
-        return _object.decode(text)
-    except UNREADABLE:
-        return None
 
 
 def broken(what: str) -> UpstreamBroken:
@@ -138,11 +116,13 @@ def read_usage(report: msgspec.Raw) -> Usage | None:
         return None
     if said is None:
         return None
+    searches = count(said.billed_units.search_units) or 0 if said.billed_units is not None else 0
     for counts in (said.billed_units, said.tokens):
         if counts is None:
             continue
         given, output = count(counts.input_tokens), count(counts.output_tokens)
         if given is not None or output is not None:
             total = given or 0
-            return Usage(input=total, output=output or 0, cache_read=min(count(said.cached_tokens) or 0, total))
+            read = min(count(said.cached_tokens) or 0, total)
+            return Usage(input=total, output=output or 0, cache_read=read, rerank_units=searches)
     return None

@@ -22,6 +22,13 @@ from mainstay.providers.openai.wire import read_fields
 
 __all__ = ["CompletionAsked", "as_chat", "read_ask", "refuse_untold", "singles"]
 
+#: The fields that ask for a feature.
+_NAMES = {
+    Feature.LOGPROBS: "logprobs",
+    Feature.CHOICES: "n",
+    Feature.SEED: "seed",
+    Feature.LOGIT_BIAS: "logit_bias",
+}
 _FIELDS = ("echo", "logprobs", "best_of", "suffix")
 
 
@@ -82,6 +89,9 @@ def read_ask(body: bytes) -> Ask:
         _read_prompt,
         _scan,
         Operation.COMPLETION,
+        locate=_locate,
+        place=_place,
+        user=door.user or "",
         found=CompletionAsked(_prompts(door.prompt), door.n or 1),
     )
 
@@ -127,6 +137,16 @@ def _read_prompt(body: bytes) -> Prompt:
 
 def _scan(ask: Ask) -> frozenset[Feature]:
     return scan_prompt(ask) | ({Feature.LOGPROBS} if ask.raw and _door.decode(ask.raw).logprobs else frozenset())
+
+
+def _locate(ask: Ask, feature: Feature) -> str | None:
+    if feature is Feature.PENALTIES:
+        return "frequency_penalty" if ask.prompt.frequency_penalty else "presence_penalty"
+    return _NAMES.get(feature)
+
+
+def _place(ask: Ask, message: int, parts: tuple[int, ...], field: str) -> str:
+    return "prompt"
 
 
 def singles(ask: Ask) -> Sequence[Ask]:
@@ -186,4 +206,5 @@ def as_chat(ask: Ask, model: str) -> Ask:
     prompt = ask.prompt
     extra = {name: value for name, value in prompt.extra.items() if name not in _FIELDS}
     chat = replace(ask, dialect=Dialect.OPENAI, operation=Operation.CHAT, found=None)
-    return chat.asking(replace(prompt, extra=extra))
+    # What is refused of it is refused to the caller, in the caller's words.
+    return replace(chat.asking(replace(prompt, extra=extra)), origin=ask.origin or ask)

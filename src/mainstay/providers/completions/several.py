@@ -14,7 +14,7 @@ from mainstay.core.call import Ask
 from mainstay.core.errors import InvalidRequest
 from mainstay.core.events import Dialect, Event, Finished, Frame, Metered, Started
 from mainstay.core.record import Attempt
-from mainstay.core.usage import Usage
+from mainstay.core.usage import Usage, add_up
 
 __all__ = ["ask_each"]
 
@@ -91,9 +91,7 @@ def _moved(events: Sequence[Event], by: int) -> list[Event]:
 def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
     if one is None or other is None:
         return one or other
-    names = [name for name in Usage.__struct_fields__ if name != "estimated"]
-    sums = {name: getattr(one, name) + getattr(other, name) for name in names}
-    return Usage(**sums, estimated=one.estimated or other.estimated)
+    return add_up((one, other))
 
 
 class _EachFrames:

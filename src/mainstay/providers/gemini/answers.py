@@ -25,12 +25,12 @@ from mainstay.core.events import (
 )
 from mainstay.core.fold import fold
 from mainstay.core.ids import uuid7
+from mainstay.core.seal import mark
 from mainstay.providers.gemini.errors import broken, classify, fault_of
 from mainstay.providers.gemini.logprobs import read_logprobs
 from mainstay.providers.gemini.seals import Kind, seal
 from mainstay.providers.gemini.wire import (
     MALFORMED,
-    UNREADABLE,
     Meter,
     WireBlob,
     WireCall,
@@ -39,10 +39,8 @@ from mainstay.providers.gemini.wire import (
     WirePart,
     finish_reason,
     is_terminal,
-    json_object,
-    present,
 )
-from mainstay.providers.wire import mend
+from mainstay.providers.wire import UNREADABLE, json_object, mend, present
 
 __all__ = ["Reading", "read_chunk", "read_whole"]
 
@@ -72,8 +70,10 @@ class _RawChunk(msgspec.Struct, gc=False):
 _raw = msgspec.json.Decoder(_RawChunk)
 
 
-def read_whole(body: bytes) -> Whole:
+def read_whole(body: bytes, maker: str = "") -> Whole:
     """Read the body of a successful answer; a list, as streams without ``alt=sse`` are, is read as one answer.
+
+    ``maker`` is the provider whose answer it is; see :class:`Reading`.
 
     Raises:
         MainstayError: it is an error under a status of 200 (classified like any other).
@@ -81,7 +81,7 @@ def read_whole(body: bytes) -> Whole:
         UpstreamBroken: it is not an answer.
         UpstreamInterrupted: it has no end.
     """
-    reading = Reading()
+    reading = Reading(maker)
     if body.lstrip()[:1] == b"[":
         try:
             pieces = _chunks.decode(body)
@@ -135,11 +135,16 @@ class _Candidate:
 
 
 class Reading:
-    """One answer being read; remembers what spans its pieces."""
+    """One answer being read; remembers what spans its pieces.
 
-    __slots__ = ("_candidates", "_started", "meter")
+    Args:
+        maker: the provider whose answer it is, named on every signature; "" for none.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_candidates", "_maker", "_started", "meter")
+
+    def __init__(self, maker: str = "") -> None:
+        self._maker = maker
         self._started = False
         self._candidates: dict[int, _Candidate] = {}
         self.meter = Meter()
@@ -199,7 +204,7 @@ class Reading:
         logprobs = read_logprobs(candidate.logprobs_result) if present(candidate.logprobs_result) else None
         parts = candidate.content.parts if candidate.content is not None else None
         for number, part in enumerate(parts or ()):
-            signature = part.thought_signature
+            signature = mark(self._maker, part.thought_signature or "")
             if part.function_call is not None:
                 if signature:
                     events.append(ThinkingSealed(signature=seal("call", state.calls, signature), choice=choice))

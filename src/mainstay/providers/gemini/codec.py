@@ -18,11 +18,18 @@ __all__ = ["GeminiCodec", "VertexCodec"]
 
 
 class GeminiCodec:
-    """The codec of the Gemini API; see :class:`~mainstay.providers.port.Codec`."""
+    """The codec of the Gemini API; see :class:`~mainstay.providers.port.Codec`.
+
+    Args:
+        maker: the provider whose answers are read, named on the signatures that only it accepts; "" for none.
+    """
 
     dialect = Dialect.GEMINI
     #: What stands before the names of models.
     _root = "/v1beta/"
+
+    def __init__(self, maker: str = "") -> None:
+        self._maker = maker
 
     def request(self, ask: Ask, target: Target, *, stream: bool) -> tuple[bytes, bytes]:
         """Return the path, which names the model, and the body; a caller's own Gemini body passes with its bytes.
@@ -40,9 +47,8 @@ class GeminiCodec:
         path = f"{self._root}{collection}/{quote(name, safe='@')}:{verb}".encode()
         if ask.dialect is Dialect.GEMINI and ask.raw:
             return path, ask.raw
-        # A system prompt is a field of its own on Anthropic's wire, so its messages count from the next one.
         try:
-            return path, translate(ask.prompt, model, shift=ask.dialect is Dialect.ANTHROPIC)
+            return path, translate(ask.prompt, model, self._maker)
         except CallerError as error:
             if error.param is not None:
                 error.param = caller_word(error.param, ask.dialect)
@@ -58,11 +64,11 @@ class GeminiCodec:
         Raises:
             MainstayError: it is not an answer, or it is an error under a status of 200.
         """
-        return read_whole(body)
+        return read_whole(body, self._maker)
 
     def reader(self) -> ChunkReader:
         """Return a reader for one streamed answer."""
-        return ChunkReader()
+        return ChunkReader(self._maker)
 
     def error(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> MainstayError:
         """Return the error that a response with ``status`` >= 400 means; see ``errors`` for the table."""

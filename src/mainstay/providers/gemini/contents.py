@@ -36,7 +36,8 @@ from mainstay.core.prompt import (
     ToolResultPart,
 )
 from mainstay.providers.gemini.seals import STAND_IN, unseal
-from mainstay.providers.gemini.wire import UNREADABLE, json_object
+from mainstay.providers.places import message_at, part_at
+from mainstay.providers.wire import UNREADABLE, json_object
 
 __all__ = ["conversation"]
 
@@ -68,9 +69,9 @@ _TYPES = {
 
 
 def conversation(
-    messages: Sequence[Message], generation: int, *, shift: bool = False
+    messages: Sequence[Message], generation: int, maker: str = ""
 ) -> tuple[list[Block], list[dict[str, Any]]]:
-    """Return the parts of the system instruction and the contents.
+    """Return the parts of the system instruction and the contents, for the provider ``maker``.
 
     Raises:
         Unsupported: a part or field has no counterpart on this wire.
@@ -78,13 +79,12 @@ def conversation(
     """
     turns = _Turns(generation)
     system: list[Block] = []
-    beside = shift and bool(messages) and messages[0].role == "system"
     for position, message in enumerate(messages):
-        at = "system" if beside and position == 0 else f"messages[{position - beside}]"
+        at = message_at(position)
         if message.role in ("system", "developer"):
             system += _system(message, at)
         elif message.role == "assistant":
-            turns.add("model", _Said(message, at, turns.names).parts)
+            turns.add("model", _Said(message, at, turns.names, maker).parts)
         else:
             _hear(message, at, turns)
     contents = turns.end()
@@ -139,14 +139,10 @@ def _system(message: Message, at: str) -> list[Block]:
     parts: list[Block] = []
     for position, part in enumerate(message.parts):
         if not isinstance(part, TextPart):
-            raise Unsupported("This model's system prompt takes text only.", param=_path(at, position))
+            raise Unsupported("This model's system prompt takes text only.", param=part_at(at, position))
         if part.text:
             parts.append({"text": part.text})
     return parts
-
-
-def _path(at: str, position: int) -> str:
-    return f"system[{position}]" if at == "system" else f"{at}.content[{position}]"
 
 
 def _hear(message: Message, at: str, turns: _Turns) -> None:
@@ -156,13 +152,13 @@ def _hear(message: Message, at: str, turns: _Turns) -> None:
     results: list[Block] = []
     for position, part in enumerate(message.parts):
         if isinstance(part, ToolResultPart):
-            path = f"{at}.tool_call_id" if message.role == "tool" else f"{_path(at, position)}.tool_use_id"
+            path = part_at(at, position)
             name = turns.names.get(part.id) or message.name
             if not name:
-                raise InvalidRequest("A tool's result must name a call of the same conversation.", param=path)
-            results.append(_result(part, name, _path(at, position), turns))
+                raise InvalidRequest("A tool's result must name a call of the same conversation.", param=f"{path}.id")
+            results.append(_result(part, name, path, turns))
         elif not isinstance(part, ThinkingPart):
-            words += _blocks(part, _path(at, position))
+            words += _blocks(part, part_at(at, position))
     if not words and not results and message.role == "user":
         raise Unsupported("This model takes no empty message; put text into it.", param=f"{at}.content")
     if results:
@@ -174,23 +170,23 @@ def _hear(message: Message, at: str, turns: _Turns) -> None:
 class _Said:
     """What the model said in one message, with every signature at the part it belongs to."""
 
-    def __init__(self, message: Message, at: str, names: dict[str, str]) -> None:
+    def __init__(self, message: Message, at: str, names: dict[str, str], maker: str) -> None:
+        self._maker = maker
         self.parts: list[Block] = []
         self._calls: list[dict[str, Any]] = []
         self._text: dict[str, Any] | None = None
         #: Signatures of calls by their number, and one of a text that comes later.
         self._signatures: dict[int, str] = {}
         self._pending = ""
-        position = 0
-        for part in message.parts:
+        for position, part in enumerate(message.parts):
+            path = part_at(at, position)
             if isinstance(part, ThinkingPart):
                 self._think(part)
             elif isinstance(part, ToolCallPart):
                 names[part.id] = part.name
-                self._call(part, f"{at}.tool_calls[{len(self._calls)}].function.arguments")
+                self._call(part, f"{path}.arguments")
             else:
-                blocks = _blocks(part, _path(at, position))
-                position += 1
+                blocks = _blocks(part, path)
                 self.parts += blocks
                 if isinstance(part, TextPart) and blocks:
                     self._text = blocks[-1] if isinstance(blocks[-1], dict) else None
@@ -198,7 +194,7 @@ class _Said:
         self._sign()
 
     def _think(self, part: ThinkingPart) -> None:
-        sealed = unseal(part.signature)
+        sealed = unseal(part.signature, self._maker)
         if sealed is None:
             return
         thought: dict[str, Any] = {"text": part.text, "thought": True}
@@ -350,9 +346,9 @@ def _result(part: ToolResultPart, name: str, at: str, turns: _Turns) -> Block:
         if isinstance(inner, TextPart):
             texts.append(inner.text)
         elif isinstance(inner, ThinkingPart | ToolCallPart | ToolResultPart):
-            raise Unsupported("This model cannot read this kind of content.", param=f"{at}.content[{position}]")
+            raise Unsupported("This model cannot read this kind of content.", param=part_at(at, position))
         else:
-            media += _blocks(inner, f"{at}.content[{position}]")
+            media += _blocks(inner, part_at(at, position))
     said: dict[str, Any] = {"id": part.id, "name": name}
     said["response"] = {"error" if part.is_error else "output": "\n".join(texts)}
     if media and turns.generation >= 3:

@@ -12,7 +12,7 @@ What an upstream's error means, as one class of the tree:
   vendor's text speaks of the operator's plan and is not passed on.
 * ``ABORTED`` 409: ``UpstreamFailed`` ``upstream_conflict``.
 * ``UNAVAILABLE`` 503: ``UpstreamFailed`` shown as 503; ``DEADLINE_EXCEEDED`` 504 and 408: shown as 504; ``INTERNAL``
-  500, ``CANCELLED`` 499 and any other 5xx: shown as 502.
+  500 and any other 5xx: shown as 502; ``CANCELLED`` 499: as 504 ``upstream_request_timeout``.
 
 The same table serves errors under a status of 200, inside a stream or a body: their ``code`` or ``status`` then stands
 in for the HTTP status.
@@ -27,8 +27,7 @@ import msgspec
 from mainstay.core import errors
 from mainstay.providers.anthropic.errors import redact
 from mainstay.providers.errors import CONTEXT_WORDS, error_status, named_status, retry_after, should_retry
-from mainstay.providers.gemini.wire import UNREADABLE
-from mainstay.providers.wire import mend
+from mainstay.providers.wire import UNREADABLE, mend
 
 __all__ = ["WireFault", "broken", "classify", "fault_of"]
 
@@ -77,7 +76,7 @@ _LATE = "The upstream ran out of time; ask again."
 _FAILED: dict[int, tuple[str, int, str | None]] = {
     408: (_LATE, 504, "upstream_request_timeout"),
     409: ("The upstream met a conflict with another request; ask again.", 502, "upstream_conflict"),
-    499: ("The upstream gave up the request; ask again.", 502, None),
+    499: ("The upstream gave up the request; ask again.", 504, "upstream_request_timeout"),
     503: (_BUSY, 503, None),
     504: (_LATE, 504, None),
     529: (_BUSY, 503, None),

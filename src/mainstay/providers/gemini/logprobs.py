@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from mainstay.providers.gemini.wire import UNREADABLE
+from mainstay.providers.wire import UNREADABLE
 
 __all__ = ["read_logprobs"]
 

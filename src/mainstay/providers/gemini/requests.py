@@ -32,7 +32,8 @@ from mainstay.core.prompt import OutputForm, Prompt
 from mainstay.providers.gemini.contents import conversation
 from mainstay.providers.gemini.thinking import thinking_config
 from mainstay.providers.gemini.tools import function_calling, tool_entries
-from mainstay.providers.gemini.wire import generation, json_object
+from mainstay.providers.gemini.wire import generation
+from mainstay.providers.wire import json_object
 
 __all__ = ["translate"]
 
@@ -79,11 +80,8 @@ _SEEDS = range(-(2**31), 2**31)
 _MODALITIES = ("text", "image", "audio")
 
 
-def translate(prompt: Prompt, model: str, *, shift: bool = False) -> bytes:
-    """Return the body that asks ``model`` what ``prompt`` asks.
-
-    ``shift`` says that the caller's request has its system prompt beside the messages, for ``param`` to name the right
-    one.
+def translate(prompt: Prompt, model: str, maker: str = "") -> bytes:
+    """Return the body that asks ``model`` of the provider ``maker`` what ``prompt`` asks.
 
     Raises:
         Unsupported: the wire cannot say it; ``param`` names the field.
@@ -91,7 +89,7 @@ def translate(prompt: Prompt, model: str, *, shift: bool = False) -> bytes:
     """
     level = generation(model)
     _refuse(prompt)
-    system, contents = conversation(prompt.messages, level, shift=shift)
+    system, contents = conversation(prompt.messages, level, maker)
     body: Body = {"contents": contents}
     if system:
         body["systemInstruction"] = {"parts": system}

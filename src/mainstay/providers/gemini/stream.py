@@ -12,12 +12,12 @@ __all__ = ["ChunkReader"]
 
 
 class ChunkReader:
-    """Reads one stream; see :class:`~mainstay.providers.port.StreamReader`."""
+    """Reads one stream; see :class:`~mainstay.providers.port.StreamReader`. ``maker`` as for ``Reading``."""
 
     __slots__ = ("_ended", "_reading")
 
-    def __init__(self) -> None:
-        self._reading = Reading()
+    def __init__(self, maker: str = "") -> None:
+        self._reading = Reading(maker)
         self._ended = False
 
     def feed(self, event: SseEvent) -> Frame | None:

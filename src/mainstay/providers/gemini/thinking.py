@@ -12,7 +12,7 @@ import msgspec
 
 from mainstay.core.errors import Unsupported
 from mainstay.core.prompt import Prompt
-from mainstay.providers.gemini.wire import json_object
+from mainstay.providers.wire import json_object
 
 __all__ = ["thinking_config"]
 

@@ -6,7 +6,7 @@ import msgspec
 
 from mainstay.core.errors import InvalidRequest, Unsupported
 from mainstay.core.prompt import Prompt, Tool
-from mainstay.providers.gemini.wire import json_object
+from mainstay.providers.wire import json_object
 
 __all__ = ["function_calling", "tool_entries"]
 

@@ -11,12 +11,10 @@ import msgspec
 
 from mainstay.core.events import FinishReason
 from mainstay.core.usage import Usage
-from mainstay.providers.wire import count
+from mainstay.providers.wire import NOTHING, UNREADABLE, count, json_object, present, service
 
 __all__ = [
     "MALFORMED",
-    "NOTHING",
-    "UNREADABLE",
     "Meter",
     "WireBlob",
     "WireCall",
@@ -28,13 +26,7 @@ __all__ = [
     "finish_reason",
     "generation",
     "is_terminal",
-    "json_object",
-    "present",
 ]
-
-#: What decoding raises for bytes that are not what was expected, or are nested beyond reason.
-UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
-NOTHING = msgspec.Raw(b"")
 
 _FILTERED = (
     "SAFETY",
@@ -130,6 +122,9 @@ class _Usage(msgspec.Struct, rename="camel", gc=False):
     prompt_tokens_details: msgspec.Raw = NOTHING
     candidates_tokens_details: msgspec.Raw = NOTHING
     tool_use_prompt_tokens_details: msgspec.Raw = NOTHING
+    cache_tokens_details: msgspec.Raw = NOTHING
+    service_tier: Any = None
+    traffic_type: Any = None
 
 
 class _Modality(msgspec.Struct, rename="camel", gc=False):
@@ -137,24 +132,9 @@ class _Modality(msgspec.Struct, rename="camel", gc=False):
     token_count: Any = None
 
 
-_COUNTS, _DETAILS = _Usage.__struct_fields__[:6], _Usage.__struct_fields__[6:]
+_COUNTS, _DETAILS = _Usage.__struct_fields__[:6], _Usage.__struct_fields__[6:10]
 _usage = msgspec.json.Decoder(_Usage)
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _modalities = msgspec.json.Decoder(list[_Modality])
-
-
-def present(value: msgspec.Raw) -> bool:
-    """Return whether a raw field was there and not null."""
-    data = bytes(value)
-    return data != b"" and data != b"null"
-
-
-def json_object(text: bytes) -> dict[str, msgspec.Raw] | None:
-    """Return the fields of a JSON object with their bytes kept, or None when ``text`` is not one."""
-    try:
-        return _fields.decode(text)
-    except UNREADABLE:
-        return None
 
 
 def is_terminal(word: str | None) -> bool:
@@ -186,10 +166,10 @@ class Meter:
     summed over events.
     """
 
-    __slots__ = ("_audio", "_last", "_seen", "usage")
+    __slots__ = ("_last", "_media", "_seen", "usage")
 
     def __init__(self) -> None:
-        self._audio = False
+        self._media = False
         self._last = b""
         self._seen: _Usage | None = None
         #: The totals so far, None until a report came.
@@ -219,16 +199,21 @@ class Meter:
                 heard = True
         if not heard:
             return None
-        self._audio = self._audio or b"AUDIO" in data
-        if self._audio and seen is not None:
+        self._media = self._media or b"AUDIO" in data or b"IMAGE" in data
+        if seen is not None:
+            new.service_tier = new.service_tier or seen.service_tier
+            new.traffic_type = new.traffic_type or seen.traffic_type
+        if self._media and seen is not None:
             for field in _DETAILS:
                 if not present(getattr(new, field)):
                     setattr(new, field, getattr(seen, field))
         self._seen = new
-        self.usage = _total(new, audio=self._audio)
+        self.usage = _total(new, media=self._media)
         return self.usage
 
 
+#: Vertex AI's words for tiers of service.
+_TRAFFIC = {"on_demand_flex": "flex", "on_demand_priority": "priority", "provisioned_throughput": "provisioned"}
 #: Above this a number of JSON is no longer exact everywhere, and no answer has so many tokens.
 _MOST = 2**53
 
@@ -251,30 +236,43 @@ def _count(value: msgspec.Raw) -> int | None:
         return None
 
 
-def _total(seen: _Usage, *, audio: bool) -> Usage:
+def _total(seen: _Usage, *, media: bool) -> Usage:
     asked = (seen.prompt_token_count or 0) + (seen.tool_use_prompt_token_count or 0)
     made = seen.candidates_token_count or 0
     thoughts = seen.thoughts_token_count or 0
     # Candidates exclude thoughts by the documentation; the total tells of a server that includes them.
     if thoughts and seen.total_token_count != asked + made:
         made += thoughts
-    heard = spoken = 0
-    if audio:
-        heard = _audio(seen.prompt_tokens_details) + _audio(seen.tool_use_prompt_tokens_details)
-        spoken = _audio(seen.candidates_tokens_details)
+    read = min(seen.cached_content_token_count or 0, asked)
+    tier = service(seen.service_tier) or _TRAFFIC.get(service(seen.traffic_type), "")
+    if not media:
+        return Usage(input=asked, output=made, cache_read=read, reasoning=min(thoughts, made), service=tier)
+    before, again = _parts(seen.prompt_tokens_details), _parts(seen.tool_use_prompt_tokens_details)
+    after, cached = _parts(seen.candidates_tokens_details), _parts(seen.cache_tokens_details)
+    heard = min(before.get("AUDIO", 0) + again.get("AUDIO", 0), asked)
+    shown = min(before.get("IMAGE", 0) + again.get("IMAGE", 0), asked)
     return Usage(
         input=asked,
         output=made,
-        cache_read=min(seen.cached_content_token_count or 0, asked),
+        cache_read=read,
         reasoning=min(thoughts, made),
-        audio_input=min(heard, asked),
-        audio_output=min(spoken, made),
+        audio_input=heard,
+        audio_output=min(after.get("AUDIO", 0), made),
+        image_input=shown,
+        image_output=min(after.get("IMAGE", 0), made),
+        cache_read_audio=min(cached.get("AUDIO", 0), heard, read),
+        cache_read_image=min(cached.get("IMAGE", 0), shown, read),
+        service=tier,
     )
 
 
-def _audio(details: msgspec.Raw) -> int:
+def _parts(details: msgspec.Raw) -> dict[str, int]:
+    """Return the tokens of each modality."""
     try:
         entries = _modalities.decode(details) if present(details) else []
     except UNREADABLE:
-        return 0
-    return sum(count(entry.token_count) or 0 for entry in entries if entry.modality == "AUDIO")
+        return {}
+    found: dict[str, int] = {}
+    for entry in entries:
+        found[entry.modality] = found.get(entry.modality, 0) + (count(entry.token_count) or 0)
+    return found

@@ -29,6 +29,7 @@ from mainstay.core.events import (
 )
 from mainstay.core.fold import fold
 from mainstay.providers.openai.errors import classify_inner, inner_error
+from mainstay.providers.openai.repair import rename_ends, repair_calls, sayable
 from mainstay.providers.openai.wire import (
     BROKEN_OFF,
     LEGACY_ID,
@@ -48,7 +49,6 @@ from mainstay.providers.openai.wire import (
     mint_call_id,
     opaque,
     read_fields,
-    read_list,
     read_usage,
     sealed_thinking,
 )
@@ -77,6 +77,7 @@ class _Summary(msgspec.Struct, gc=False):
     usage: WireUsage | None = None
     error: Any = None
     system_fingerprint: Any = None
+    service_tier: Any = None
 
 
 _summary = msgspec.json.Decoder(_Summary)
@@ -107,30 +108,36 @@ def read_whole(body: bytes) -> Whole:
         raise inner_error(body) or UpstreamBroken(_MALFORMED)
     finish = []
     repair = False
-    for choice in choices:
+    words: dict[int, str | None] = {}
+    for place, choice in enumerate(choices):
         word = choice.finish_reason or ""
         if word in BROKEN_OFF:
             if choice.error:
                 raise classify_inner(msgspec.json.encode({"error": choice.error}))
             raise UpstreamFailed("The upstream gave up in the middle of its answer; try again.")
-        called = False
+        called = legacy = False
         if choice.message is not None and (choice.message.tool_calls or choice.message.function_call):
             called = True
             calls = choice.message.tool_calls or ()
+            legacy = not calls
             if any(call.custom is NOTHING and not (call.function and call.function.name) for call in calls):
                 raise UpstreamBroken("The upstream sent a tool call without a name; try again.")
-            repair = repair or word == "stop" or any(not _is_sound(call) for call in calls)
+            repair = repair or any(not _is_sound(call) for call in calls)
+        if word != (ours := sayable(word, called=called, legacy=legacy)):
+            words[place] = ours
         finish.append(_reason(word, choice.stop_reason, called))
     if repair:
-        body = _repair(body)
+        body = repair_calls(body)
+    said = body
     return Whole(
-        body,
+        rename_ends(body, words) if words else body,
         _OPENAI,
         summary.id or "",
         summary.model or "",
         tuple(finish),
-        read_usage(summary.usage),
-        read_events,
+        read_usage(summary.usage, summary.service_tier),
+        # Why it ended is read from the upstream's own word, which may say more than the one that callers know.
+        (lambda _: read_events(said)) if words else read_events,
         None,
         summary.system_fingerprint if isinstance(summary.system_fingerprint, str) else "",
     )
@@ -175,7 +182,7 @@ def read_events(body: bytes) -> tuple[Event, ...]:
     except (msgspec.DecodeError, RecursionError) as error:
         raise UpstreamBroken(_MALFORMED) from error
     events += ends
-    usage = read_usage(answer.usage)
+    usage = read_usage(answer.usage, answer.service_tier)
     if usage is not None:
         events.append(Metered(usage))
     return fold(events).events
@@ -364,34 +371,3 @@ def _reason(word: str, stop_reason: str | int | None, called: bool) -> FinishRea
 def _is_sound(call: ChunkCall) -> bool:
     function = call.function
     return bool(call.id) and (function is None or isinstance(function.arguments, str))
-
-
-def _repair(body: bytes) -> bytes:
-    """Give every call an id and its arguments as text, and end choices that call with ``tool_calls``."""
-    answer = read_fields(body)
-    choices = []
-    for raw in read_list(answer["choices"]):
-        choice: dict[str, Any] = dict(read_fields(raw))
-        raw_message = choice.get("message", NOTHING)
-        message: dict[str, Any] = dict(read_fields(raw_message)) if bytes(raw_message)[:1] == b"{" else {}
-        calls = message.get("tool_calls")
-        if calls is not None and bytes(calls) not in (b"null", b"[]"):
-            message["tool_calls"] = [_repair_call(call) for call in read_list(calls)]
-            choice["message"] = message
-            if bytes(choice.get("finish_reason", b"")) == b'"stop"':
-                choice["finish_reason"] = "tool_calls"
-        choices.append(choice)
-    return msgspec.json.encode({**answer, "choices": choices})
-
-
-def _repair_call(raw: msgspec.Raw) -> dict[str, Any]:
-    call: dict[str, Any] = dict(read_fields(raw))
-    if bytes(call.get("id", b"")) in (b"", b"null", b'""'):
-        call["id"] = mint_call_id()
-    if bytes(call.get("function", b""))[:1] == b"{":
-        function: dict[str, Any] = dict(read_fields(call["function"]))
-        arguments = bytes(function.get("arguments", b"null"))
-        if arguments[:1] != b'"':
-            function["arguments"] = "" if arguments == b"null" else arguments.decode()
-        call["function"] = function
-    return call

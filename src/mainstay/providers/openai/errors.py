@@ -11,7 +11,7 @@ content filter, by code/words   ContentFiltered        400, its words and catego
 402, spent quota                UpstreamCredential     502 ``upstream_quota`` (operator)
 401, 403                        UpstreamCredential     502, our words (operator)
 404                             UpstreamFailed         502 ``upstream_not_found`` (operator)
-408                             UpstreamFailed         502 ``upstream_request_timeout``
+408, 499                        UpstreamFailed         504 ``upstream_request_timeout``
 409                             UpstreamFailed         502 ``upstream_conflict``
 429                             UpstreamRateLimited    429 with ``retry-after``
 503, 529                        UpstreamFailed         503 with ``retry-after``, our words
@@ -57,10 +57,15 @@ __all__ = ["classify", "classify_inner", "inner_error", "redact", "render"]
 
 _MAX_WORDS = 1000
 #: What else an UpstreamFailed is called, by the upstream's status.
-_FAILED = {404: "upstream_not_found", 408: "upstream_request_timeout", 409: "upstream_conflict"}
+_FAILED = {
+    404: "upstream_not_found",
+    408: "upstream_request_timeout",
+    409: "upstream_conflict",
+    499: "upstream_request_timeout",
+}
 
 #: Statuses that say more than that it failed, and what the caller sees of them.
-_SHOWN = {503: 503, 504: 504, 529: 503}
+_SHOWN = {408: 504, 499: 504, 503: 503, 504: 504, 529: 503}
 
 _SECRET = re.compile(
     r"(?:bearer\s+\S+)"

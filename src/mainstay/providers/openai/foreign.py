@@ -20,6 +20,7 @@ import msgspec
 from mainstay.core.errors import Unsupported
 from mainstay.core.prompt import DocumentPart, Message, OpaquePart, Part, Prompt, TextPart, ToolResultPart
 from mainstay.providers.openai.wire import Fields, read_fields
+from mainstay.providers.places import message_at, part_at
 
 __all__ = ["adapt_fields", "adapt_parts"]
 
@@ -64,24 +65,21 @@ def adapt_fields(prompt: Prompt) -> Prompt:
 
 
 def adapt_parts(messages: Sequence[Message]) -> list[Message]:
-    """Return the turns with every part one that OpenAI's wire can say; its place in the caller's request is named.
+    """Return the turns with every part one that OpenAI's wire can say.
 
     Raises:
-        Unsupported: it cannot say a part.
+        Unsupported: it cannot say a part; ``param`` is its place (see ``places``).
     """
-    # A system prompt is a field of its own there, and a first message here.
-    shift = 1 if messages and messages[0].role == "system" else 0
-    adapted = []
-    for position, message in enumerate(messages):
-        path = "system" if position < shift else f"messages[{position - shift}].content"
-        adapted.append(msgspec.structs.replace(message, parts=_adapt(message.parts, path)))
-    return adapted
+    return [
+        msgspec.structs.replace(message, parts=_adapt(message.parts, message_at(position)))
+        for position, message in enumerate(messages)
+    ]
 
 
 def _adapt(parts: Sequence[Part], path: str) -> tuple[Part, ...]:
     found: list[Part] = []
     for position, part in enumerate(parts):
-        at = f"{path}[{position}]"
+        at = part_at(path, position)
         if isinstance(part, OpaquePart) and part.dialect != "openai":
             raise Unsupported(
                 f"'{at}' is of a kind that only another provider's models understand; leave it out.", param=at
@@ -89,7 +87,7 @@ def _adapt(parts: Sequence[Part], path: str) -> tuple[Part, ...]:
         if isinstance(part, DocumentPart):
             found += _document(part, at)
         elif isinstance(part, ToolResultPart):
-            found.append(msgspec.structs.replace(part, content=_adapt(part.content, f"{at}.content")))
+            found.append(msgspec.structs.replace(part, content=_adapt(part.content, at)))
         else:
             found.append(part)
     return tuple(found)

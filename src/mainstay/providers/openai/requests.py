@@ -5,20 +5,29 @@ with top-level fields replaced and everything else kept byte for byte, in order.
 the copy that goes up is then rewritten with that one only when some field must change.
 """
 
-from collections.abc import Callable
-
 import msgspec
 
 from mainstay.core.call import Ask
 from mainstay.core.errors import Unsupported
 from mainstay.core.events import Dialect
-from mainstay.core.prompt import AudioPart, DocumentPart, ImagePart, Part, Prompt, ToolCallPart, ToolResultPart
+from mainstay.core.prompt import (
+    AudioPart,
+    DocumentPart,
+    ImagePart,
+    Part,
+    Prompt,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 from mainstay.core.target import Feature
+from mainstay.providers.lacking import caller_word
 from mainstay.providers.openai.door import Door, DoorMessage, read_door
 from mainstay.providers.openai.prompt_reader import read_prompt
 from mainstay.providers.openai.wire import read_fields
 
-__all__ = ["ask_same", "read_ask", "refuse", "scan", "wants_legacy"]
+__all__ = ["ask_same", "locate", "place", "read_ask", "refuse", "scan", "wants_legacy"]
 
 _OPENAI = Dialect.OPENAI
 _TRUE = msgspec.Raw(b"true")
@@ -41,6 +50,7 @@ _FIELDS = {
     Feature.JSON: ("response_format", "hold its answer to JSON"),
     Feature.SCHEMA: ("response_format", "hold its answer to a JSON Schema"),
     Feature.THINKING: ("thinking", "think within a budget"),
+    Feature.PREFILL: ("messages", "go on with a turn that was begun for it"),
 }
 
 
@@ -60,6 +70,9 @@ def read_ask(body: bytes) -> Ask:
         options is not None and options.include_usage is True,
         read_prompt,
         scan,
+        locate=locate,
+        place=place,
+        user=door.user or "",
     )
 
 
@@ -81,28 +94,56 @@ def scan(ask: Ask) -> frozenset[Feature]:
             found.add(Feature.JSON)
     for message in door.messages:
         found |= _scan_message(message)
+    if door.messages[-1].role == "assistant" and not _scan_message(door.messages[-1]):
+        found.add(Feature.PREFILL)
     return frozenset(found)
 
 
-def refuse(
-    ask: Ask,
-    model: str,
-    missing: frozenset[Feature],
-    locate: Callable[[Ask, Feature], str | None] | None = None,
-) -> Unsupported:
-    """Return the error for a request that needs what ``model`` lacks.
+def refuse(ask: Ask, model: str, missing: frozenset[Feature]) -> Unsupported:
+    """Return the error for a request that needs what ``model`` lacks, with the caller's field named.
 
-    ``locate`` finds the field that asks for a feature where the request is of another dialect.
+    Where a stage of the line has changed the request, it is the one that the caller sent which is looked through.
     """
     feature = min(missing, key=list(Feature).index)
     param, ability = _FIELDS[feature]
-    if locate is not None:
-        param = locate(ask, feature) or param
-    elif ask.dialect is Dialect.OPENAI and ask.raw:
-        param = _locate(read_door(ask.raw), feature) or param
+    param = caller_word(param, ask.dialect)
+    origin = ask.origin or ask
+    if origin.locate is not None:
+        param = origin.locate(origin, feature) or param
     return Unsupported(
         f"The model '{model}' cannot {ability}; leave out '{param}' or choose another model.", param=param
     )
+
+
+def locate(ask: Ask, feature: Feature) -> str | None:
+    """Return the path of the first field of ``ask`` that asks for ``feature``."""
+    if not ask.raw:
+        return None
+    return _locate(read_door(ask.raw), feature) or _FIELDS[feature][0]
+
+
+def place(ask: Ask, message: int, parts: tuple[int, ...], field: str) -> str:
+    """Return the path of what stands at a place of the prompt; see :class:`~mainstay.core.call.Ask`."""
+    at = f"messages[{message}]"
+    if not parts:
+        return f"{at}.{field}" if field else at
+    said = ask.prompt.messages[message].parts
+    meant = said[parts[0]]
+    if isinstance(meant, ToolCallPart):
+        if field == "arguments":
+            field = "function.arguments"
+        at += f".tool_calls[{sum(isinstance(part, ToolCallPart) for part in said[: parts[0]])}]"
+    elif isinstance(meant, ThinkingPart):
+        at += ".thinking_blocks"
+    elif isinstance(meant, ToolResultPart):
+        if field == "id":
+            return f"{at}.tool_call_id"
+        # A message with this role is the result.
+        at += ".content" + "".join([f"[{inner}]" for inner in parts[1:]])
+    else:
+        before = sum(not isinstance(part, ToolCallPart | ThinkingPart) for part in said[: parts[0]])
+        at += f".content[{before}]"
+    return f"{at}.{field}" if field else at
 
 
 def wants_legacy(ask: Ask) -> bool:
@@ -181,6 +222,13 @@ def _scan_prompt(prompt: Prompt) -> frozenset[Feature]:
     for message in prompt.messages:
         for part in message.parts:
             found |= _scan_part(part)
+    last = prompt.messages[-1] if prompt.messages else None
+    if (
+        last is not None
+        and last.role == "assistant"
+        and all(isinstance(one, TextPart | ThinkingPart) for one in last.parts)
+    ):
+        found.add(Feature.PREFILL)
     return frozenset(found)
 
 
@@ -204,6 +252,8 @@ def _locate(door: Door, feature: Feature) -> str | None:
         return next((f"messages[{i}]" for i, m in enumerate(door.messages) if feature in _scan_message(m)), None)
     if feature is Feature.PENALTIES and not door.frequency_penalty:
         return "presence_penalty"
+    if feature is Feature.PREFILL:
+        return f"messages[{len(door.messages) - 1}]"
     if feature is Feature.LOGPROBS and not door.logprobs:
         return "top_logprobs"
     for i, message in enumerate(door.messages):

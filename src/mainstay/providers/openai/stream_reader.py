@@ -27,6 +27,8 @@ from mainstay.core.events import (
 from mainstay.core.sse import SseEvent
 from mainstay.providers.openai.calls import Calls
 from mainstay.providers.openai.errors import classify_inner, inner_error
+from mainstay.providers.openai.halves import Halves
+from mainstay.providers.openai.repair import rename_ends, sayable
 from mainstay.providers.openai.wire import (
     BROKEN_OFF,
     LEGACY_ID,
@@ -47,7 +49,6 @@ from mainstay.providers.openai.wire import (
     mint_call_id,
     opaque,
     read_fields,
-    read_list,
     read_usage,
     sealed_thinking,
 )
@@ -57,6 +58,7 @@ __all__ = ["OpenAIStreamReader"]
 
 _chunk = msgspec.json.Decoder(Chunk)
 _decode = _chunk.decode
+_OBJECT = "chat.completion.chunk"
 _UNREADABLE = "The upstream sent an event that cannot be read; try again."
 
 
@@ -79,7 +81,7 @@ class OpenAIStreamReader:
     After an :class:`UpstreamBroken` for one unreadable event the reader is as it was before that event.
     """
 
-    __slots__ = ("_choices", "_created", "_id", "_model", "_started")
+    __slots__ = ("_choices", "_created", "_halves", "_id", "_model", "_started")
 
     def __init__(self) -> None:
         self._started = False
@@ -87,10 +89,14 @@ class OpenAIStreamReader:
         self._model: str | None = None
         self._created: int | float | None = None
         self._choices: dict[int, _Choice] = {}
+        #: There while half a character waits for its other half.
+        self._halves: Halves | None = None
 
     def feed(self, event: SseEvent) -> Frame | None:
         """Return what one event says, or None when it says nothing."""
         wire = event.data
+        if self._halves is not None:
+            wire = self._join(wire)
         try:
             chunk = _decode(wire)
             if not wire.isascii():
@@ -98,7 +104,7 @@ class OpenAIStreamReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if event.name == b"error":
                 raise classify_inner(wire) from None
-            wire = mend(wire)
+            wire = mend(wire if wire is not event.data else self._join(wire))
             retried = self._retry(wire)
             if retried is None:
                 return None
@@ -116,20 +122,29 @@ class OpenAIStreamReader:
         first = not self._started
         if first:
             if not (choices or chunk.id or chunk.model or chunk.usage):
-                # Azure's verdict on the prompt comes before the answer has a name.
-                return Frame(tuple(leftovers(wire, "delta")), wire)
+                # Azure's verdict on the prompt comes before the answer has a name; some send an empty event there.
+                verdict = tuple(leftovers(wire, "delta"))
+                return Frame(verdict, wire) if verdict else Frame()
             self._started = True
             self._id, self._model, self._created = chunk.id, chunk.model, chunk.created
             mark = chunk.system_fingerprint
             created = int(chunk.created or 0)
             events.append(Started(chunk.id or "", chunk.model or "", created, mark if isinstance(mark, str) else ""))
-        elif chunk.id != self._id or chunk.model != self._model or chunk.created != self._created:
+        if (
+            chunk.id != self._id
+            or chunk.model != self._model
+            or chunk.created != self._created
+            or chunk.object != _OBJECT
+        ):
             wire = self._steady(chunk, wire)
         ended = False
-        renamed: dict[int, str] = {}
-        for choice in choices:
+        renamed: dict[int, str | None] = {}
+        for place, choice in enumerate(choices):
             index = choice.index
             delta = choice.delta
+            if delta is None and choice.message is not None:
+                # A whole answer in one event: no client of streams would look for it there.
+                delta, sound = choice.message, False
             state = self._choices.get(index)
             if state is None:
                 state = self._choices[index] = _Choice()
@@ -139,14 +154,20 @@ class OpenAIStreamReader:
                     events.append(TextDelta(content, index))
                 else:
                     sound = _read_delta(delta, choice, state, events) and sound
-            if choice.finish_reason and not state.finished:
-                ended = True
-                _end(choice, choice.finish_reason, state, events, renamed)
+            if choice.finish_reason is not None:
+                if choice.finish_reason and not state.finished:
+                    ended = True
+                    word = _end(choice, choice.finish_reason, state, events)
+                else:
+                    # Nothing ends here, or it has ended before.
+                    word = None
+                if word != choice.finish_reason:
+                    renamed[place] = word
         if first or ended:
             events[first:first] = leftovers(wire, "delta")
         if renamed and sound:
-            wire = _rename_finish(wire, renamed)
-        if chunk.usage is not None and (usage := read_usage(chunk.usage)) is not None:
+            wire = rename_ends(wire, renamed)
+        if chunk.usage is not None and (usage := read_usage(chunk.usage, chunk.service_tier)) is not None:
             events.append(Metered(usage))
         if sound:
             return Frame(tuple(events), wire)
@@ -169,16 +190,23 @@ class OpenAIStreamReader:
         return bool(self._choices) and all(state.finished for state in self._choices.values())
 
     def _steady(self, chunk: Chunk, wire: bytes) -> bytes:
-        """Return ``wire`` with the stream's first id, model and time, which a client may take for granted."""
+        """Return ``wire`` as a chunk with the stream's first id, model and time, which a client takes for granted."""
         self._id = self._id or chunk.id
         self._model = self._model or chunk.model
         self._created = self._created or chunk.created
-        if (chunk.id, chunk.model, chunk.created) == (self._id, self._model, self._created):
+        if (chunk.id, chunk.model, chunk.created, chunk.object) == (self._id, self._model, self._created, _OBJECT):
             return wire
         fields: dict[str, Any] = dict(read_fields(wire))
-        steady = {"id": self._id, "model": self._model, "created": self._created}
+        steady = {"id": self._id, "object": _OBJECT, "model": self._model, "created": self._created}
         fields.update((name, value) for name, value in steady.items() if value is not None)
         return msgspec.json.encode(fields)
+
+    def _join(self, wire: bytes) -> bytes:
+        """Return ``wire`` with the characters whole that an event before it, or one to come, has a half of."""
+        halves = self._halves or Halves()
+        wire = halves.join(wire)
+        self._halves = halves if halves.held else None
+        return wire
 
     def _retry(self, wire: bytes) -> Chunk | None:
         """Read what the common path could not: ``[DONE]``, mended text, or counts of an unknown shape."""
@@ -209,7 +237,7 @@ class OpenAIStreamReader:
             raise error
         if not self._started:
             raise UpstreamBroken("The upstream's stream does not begin like a chat completion.")
-        usage = read_usage(chunk.usage)
+        usage = read_usage(chunk.usage, chunk.service_tier)
         # Clients expect choices in every event, so the bytes stay here.
         return Frame() if usage is None else Frame((Metered(usage),))
 
@@ -261,21 +289,20 @@ def _read_call(call: ChunkCall, state: _Choice, index: int, events: list[Event])
     return not state.calls.read(call, events)
 
 
-def _end(choice: ChunkChoice, word: str, state: _Choice, events: list[Event], renamed: dict[int, str]) -> None:
-    """Append the end of a choice; note in ``renamed`` what the upstream should have called it."""
+def _end(choice: ChunkChoice, word: str, state: _Choice, events: list[Event]) -> str:
+    """Append the end of a choice; return what callers call its reason."""
     if word in BROKEN_OFF:
         if choice.error:
             raise classify_inner(msgspec.json.encode({"error": choice.error}))
         raise UpstreamInterrupted("The upstream gave up in the middle of its answer; try again.")
     state.finished = True
     called = state.called or state.legacy
-    if called and word == "stop":
-        renamed[choice.index] = "function_call" if state.legacy else "tool_calls"
     sequence = choice.stop_reason if word == "stop" and not called else None
     if isinstance(sequence, str):
         events.append(Finished(FinishReason.STOP_SEQUENCE, choice.index, word, sequence))
     else:
         events.append(Finished(finish_reason(word, called=called), choice.index, word))
+    return sayable(word, called=called, legacy=state.legacy)
 
 
 def _is_plain(delta: Delta) -> bool:
@@ -306,16 +333,3 @@ def _read_legacy(call: ChunkFunction, state: _Choice, index: int, events: list[E
         events.append(ToolStarted(LEGACY_ID + mint_call_id()[5:], call.name or "", 0, index))
     if arguments := arguments_text(call.arguments):
         events.append(ToolDelta(arguments, 0, index))
-
-
-def _rename_finish(wire: bytes, renamed: dict[int, str]) -> bytes:
-    """Return a chunk whose choices end with the words in ``renamed``, by index."""
-    fields = read_fields(wire)
-    choices = []
-    for raw in read_list(fields["choices"]):
-        choice: dict[str, Any] = dict(read_fields(raw))
-        index = int(bytes(choice.get("index", b"0")))
-        if index in renamed:
-            choice["finish_reason"] = renamed[index]
-        choices.append(choice)
-    return msgspec.json.encode({**fields, "choices": choices})

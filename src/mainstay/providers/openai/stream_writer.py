@@ -60,6 +60,7 @@ class OpenAIStreamWriter:
         id: makes the id when the upstream gives none of OpenAI's form.
         created: seconds since 1970, when the upstream gives none.
         legacy_functions: write ``function_call`` for tool calls.
+        running_usage: the caller asked for the usage so far in every chunk, as some servers give it.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class OpenAIStreamWriter:
         id: str,  # noqa: A002  # the wire's own word, as the SDKs have it
         created: int,
         legacy_functions: bool = False,
+        running_usage: bool = False,
     ) -> None:
         self._include_usage = include_usage
+        self._running_usage = running_usage
         self._legacy = legacy_functions
         self._id = id if id.startswith("chatcmpl-") else f"chatcmpl-{id}"
         self._model = model
@@ -83,7 +86,8 @@ class OpenAIStreamWriter:
         #: Top-level fields for the next chunk written.
         self._extra: dict[str, Any] = {}
         self._usage: Usage | None = None
-        self._usage_sent = False
+        #: The usage chunk as the upstream wrote it: sent last, and once, however often it comes.
+        self._usage_wire = b""
         self._ended = False
 
     def frame(self, frame: Frame) -> bytes:
@@ -102,11 +106,14 @@ class OpenAIStreamWriter:
                 if not wire:
                     return b""
             elif events and isinstance(events[-1], Metered):
-                self._usage = events[-1].usage
-                self._usage_sent = self._usage_sent or _is_usage_only(wire)
-        if b"\n" in wire:
-            wire = wire.replace(b"\n", b"\ndata: ")
-        return b"data: " + wire + b"\n\n"
+                self._usage, self._usage_wire = events[-1].usage, b""
+                if _is_usage_only(wire):
+                    self._usage_wire = wire
+                    return b""
+                if not self._running_usage:
+                    # Clients that add up what every chunk says would count it twice.
+                    wire = _encode({**read_fields(wire), "usage": None})
+        return _event(wire)
 
     def end(self) -> bytes:
         """Return what closes a complete stream: the usage chunk if it is owed, and ``[DONE]``; empty from then on."""
@@ -114,9 +121,9 @@ class OpenAIStreamWriter:
             return b""
         self._ended = True
         last = b""
-        if self._include_usage and not self._usage_sent and self._usage is not None:
+        if self._include_usage and self._usage is not None:
             chunk = {**self._base(), "choices": [], "usage": write_usage(self._usage), **self._extra}
-            last = b"data: " + _encode(chunk) + b"\n\n"
+            last = _event(self._usage_wire or _encode(chunk))
         return last + b"data: [DONE]\n\n"
 
     def error(self, error: MainstayError) -> bytes:
@@ -163,7 +170,7 @@ class OpenAIStreamWriter:
             elif isinstance(event, Finished):
                 out.append(self._write_finish(event))
             elif isinstance(event, Metered):
-                self._usage = event.usage
+                self._usage, self._usage_wire = event.usage, b""
             elif isinstance(event, Started):
                 self._start(event, keep_id=ours)
             elif isinstance(event, ThinkingSealed):
@@ -253,6 +260,13 @@ class OpenAIStreamWriter:
         delta = bytes(levels["message"])[1:-1] if "message" in levels else b""
         more = b"," + bytes(levels["choice"])[1:-1] if "choice" in levels else b""
         return self._chunk(event.choice, delta, more=more) if delta or more else b""
+
+
+def _event(wire: bytes) -> bytes:
+    """Return a payload as a server-sent event."""
+    if b"\n" in wire:
+        wire = wire.replace(b"\n", b"\ndata: ")
+    return b"data: " + wire + b"\n\n"
 
 
 def _without_usage(wire: bytes) -> bytes:

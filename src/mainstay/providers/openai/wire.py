@@ -12,7 +12,7 @@ import msgspec
 
 from mainstay.core.events import Dialect, FinishReason, Opaque
 from mainstay.core.usage import Usage
-from mainstay.providers.wire import count
+from mainstay.providers.wire import count, money, service
 
 __all__ = [
     "ANSWER_FIELDS",
@@ -108,15 +108,21 @@ class _InputDetails(msgspec.Struct, gc=False):
     cache_write_tokens: Count = None
     cache_creation_tokens: Count = None
     audio_tokens: Count = None
+    image_tokens: Count = None
 
 
 class _OutputDetails(msgspec.Struct, gc=False):
     reasoning_tokens: Count = None
     audio_tokens: Count = None
+    image_tokens: Count = None
 
 
 class WireUsage(msgspec.Struct, gc=False):
-    """``usage`` as OpenAI, DeepSeek (hit tokens), Moonshot (top-level cached) and relays of Anthropic write it."""
+    """``usage`` as OpenAI, DeepSeek (hit tokens), Moonshot (top-level cached) and relays of Anthropic write it.
+
+    What it cost, where a vendor says so: ``cost`` is OpenRouter's and Perplexity's, ``cost_in_usd_ticks`` xAI's,
+    ``estimated_cost`` DeepInfra's. What OpenRouter's customers pay a vendor of their own stands apart.
+    """
 
     prompt_tokens: Count = None
     completion_tokens: Count = None
@@ -127,6 +133,13 @@ class WireUsage(msgspec.Struct, gc=False):
     cached_tokens: Count = None
     cache_read_input_tokens: Count = None
     cache_creation_input_tokens: Count = None
+    cost: Any = None
+    cost_in_usd_ticks: Any = None
+    estimated_cost: Any = None
+    is_byok: Any = None
+    cost_details: Any = None
+    num_sources_used: Count = None
+    num_search_queries: Count = None
 
 
 _NO_INPUT, _NO_OUTPUT = _InputDetails(), _OutputDetails()
@@ -188,6 +201,7 @@ class Chunk(msgspec.Struct, gc=False):
     error: Any = None
     object: str | None = None
     system_fingerprint: Any = None
+    service_tier: Any = None
 
 
 class _Block(msgspec.Struct):
@@ -250,11 +264,11 @@ def finish_word(reason: FinishReason, raw: str, *, called: bool) -> str:
     return _WORDS.get(reason) or raw or "stop"
 
 
-def read_usage(usage: WireUsage | None) -> Usage | None:
+def read_usage(usage: WireUsage | None, tier: object = None) -> Usage | None:
     """Return token counts by kind, or None when nothing was counted.
 
-    ``prompt_tokens`` includes cached tokens everywhere. xAI leaves reasoning out of ``completion_tokens``; its total
-    tells. What is no count says nothing, and no part is larger than its whole.
+    ``tier`` is the answer's ``service_tier``. ``prompt_tokens`` includes cached tokens everywhere. xAI leaves reasoning
+    out of ``completion_tokens``; its total tells. What is no count says nothing, and no part is larger than its whole.
     """
     if usage is None:
         return None
@@ -271,7 +285,10 @@ def read_usage(usage: WireUsage | None) -> Usage | None:
     if reasoning and count(usage.total_tokens) == asked + made + reasoning:
         made += reasoning
     heard, spoken = _first(before.audio_tokens), _first(after.audio_tokens)
-    if not (read or write or reasoning or heard or spoken):
+    seen, drawn = _first(before.image_tokens), _first(after.image_tokens)
+    searches = _first(usage.num_search_queries, usage.num_sources_used)
+    served, cost = service(tier) if tier else "", _cost(usage)
+    if not (read or write or reasoning or heard or spoken or seen or drawn or searches or served or cost is not None):
         return Usage(asked, made)
     return Usage(
         asked,
@@ -281,7 +298,22 @@ def read_usage(usage: WireUsage | None) -> Usage | None:
         reasoning=min(reasoning, made),
         audio_input=min(heard, asked),
         audio_output=min(spoken, made),
+        image_input=min(seen, asked),
+        image_output=min(drawn, made),
+        searches=searches,
+        service=served,
+        reported=cost,
     )
+
+
+def _cost(usage: WireUsage) -> int | None:
+    """Return what the vendor says it cost, in 1e-12 US dollars."""
+    if usage.cost_in_usd_ticks is not None:
+        return money(usage.cost_in_usd_ticks, ticks=True)
+    cost = money(usage.cost if usage.cost is not None else usage.estimated_cost)
+    if cost is not None and usage.is_byok is True and isinstance(usage.cost_details, dict):
+        cost += money(usage.cost_details.get("upstream_inference_cost")) or 0
+    return cost
 
 
 def _first(*values: object) -> int:

@@ -82,7 +82,7 @@ def read_whole(body: bytes) -> Whole:
         response.id or "",
         response.model or "",
         (finished.reason,),
-        read_usage(response.usage),
+        read_usage(response),
         _events,
     )
 
@@ -125,7 +125,7 @@ def _events(body: bytes) -> tuple[Event, ...]:
         calls += item.type == "function_call"
         waits = waits or waits_for_caller(item.type)
     events.append(ending(_status(response, body), response.incomplete_details, waits=waits))
-    if (usage := read_usage(response.usage)) is not None:
+    if (usage := read_usage(response)) is not None:
         events.append(Metered(usage))
     return tuple(events)
 

@@ -11,15 +11,18 @@ import msgspec
 
 from mainstay.core.call import Ask
 from mainstay.core.events import Dialect
+from mainstay.core.prompt import ThinkingPart, ToolCallPart, ToolResultPart
 from mainstay.core.target import Feature
 from mainstay.providers.openai.requests import scan as scan_prompt
 from mainstay.providers.responses.door import UNREADABLE, Door, read_door
+from mainstay.providers.responses.history import items_of
 from mainstay.providers.responses.input_reader import CALLS, RESULTS
-from mainstay.providers.responses.prompt_reader import read_prompt
+from mainstay.providers.responses.prompt_reader import place_of, read_prompt
 
-__all__ = ["ResponsesAsk", "locate", "read_ask", "scan"]
+__all__ = ["ResponsesAsk", "locate", "place", "read_ask", "scan"]
 
 _NEEDS = {"input_image": Feature.IMAGES, "input_file": Feature.DOCUMENTS, "input_audio": Feature.AUDIO}
+_PREVIOUS = "previous_response_id"
 _LOGPROBS = "message.output_text.logprobs"
 
 
@@ -63,6 +66,8 @@ def read_ask(body: bytes, *, hosted: str = "omit") -> ResponsesAsk:
         _readers[hosted],
         scan,
         locate=locate,
+        place=place,
+        user=door.user or "",
         said=body,
         previous=door.previous_response_id or None,
         stored=door.store is not False,
@@ -81,10 +86,43 @@ def locate(ask: Ask, feature: Feature) -> str | None:
     """Return the path of the first field of ``ask`` that asks for ``feature``."""
     if not ask.raw:
         return None
-    return next((path for found, path in _found(read_door(ask.raw)) if found is feature), None)
+    return next((path for found, path in _found(read_door(ask.raw), _earlier(ask)) if found is feature), None)
 
 
-def _found(door: Door) -> Iterable[tuple[Feature, str]]:
+def place(ask: Ask, message: int, parts: tuple[int, ...], field: str) -> str:
+    """Return the path of what stands at a place of the prompt; see :class:`~mainstay.core.call.Ask`."""
+    door = read_door(ask.raw)
+    found = place_of(ask.raw, message, parts[0] if parts else None)
+    if found is None or not isinstance(door.input, list):
+        return "instructions" if door.instructions and message == 0 else "input"
+    position, part = found
+    at = _item_at(position, _earlier(ask))
+    if at == _PREVIOUS:
+        return at
+    item = door.input[position]
+    meant = ask.prompt.messages[message].parts[parts[0]] if parts else None
+    if isinstance(meant, ToolResultPart):
+        field = "call_id" if field == "id" else field
+        at += "".join([f".output[{inner}]" if bytes(item.output)[:1] == b"[" else ".output" for inner in parts[1:]])
+    elif isinstance(meant, ToolCallPart):
+        field = "input" if field == "arguments" and item.type == "custom_tool_call" else field
+    elif parts and not isinstance(meant, ThinkingPart) and item.type in (None, "message"):
+        at += f".content[{part}]" if bytes(item.content)[:1] == b"[" else ".content"
+    return f"{at}.{field}" if field else at
+
+
+def _earlier(ask: Ask) -> int:
+    """Return how many items stand before the caller's own: those of the responses that it continues."""
+    if not isinstance(ask, ResponsesAsk) or ask.raw is ask.said:
+        return 0
+    return len(items_of(ask.raw)) - len(items_of(ask.said))
+
+
+def _item_at(position: int, earlier: int) -> str:
+    return f"input[{position - earlier}]" if position >= earlier else _PREVIOUS
+
+
+def _found(door: Door, earlier: int = 0) -> Iterable[tuple[Feature, str]]:
     if door.tools:
         yield Feature.TOOLS, "tools"
     if door.top_logprobs:
@@ -97,13 +135,13 @@ def _found(door: Door) -> Iterable[tuple[Feature, str]]:
     elif form is not None and form.type == "json_object":
         yield Feature.JSON, "text.format"
     for position, item in enumerate(door.input if isinstance(door.input, list) else ()):
-        at = f"input[{position}]"
+        at = _item_at(position, earlier)
         kind = item.type or ""
         if kind in CALLS or kind in RESULTS:
             yield Feature.TOOLS, at
         for field, raw in (("content", item.content), ("output", item.output)):
             if b'"input_' in (content := bytes(raw)) and content[:1] == b"[":
-                yield from _needs(content, f"{at}.{field}")
+                yield from _needs(content, f"{at}.{field}" if at != _PREVIOUS else at)
 
 
 def _needs(content: bytes, at: str) -> Iterable[tuple[Feature, str]]:
@@ -114,4 +152,4 @@ def _needs(content: bytes, at: str) -> Iterable[tuple[Feature, str]]:
         return
     for position, part in enumerate(parts):
         if part.type in _NEEDS:
-            yield _NEEDS[part.type], f"{at}[{position}]"
+            yield _NEEDS[part.type], f"{at}[{position}]" if at != _PREVIOUS else at

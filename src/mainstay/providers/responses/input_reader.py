@@ -30,6 +30,7 @@ from mainstay.providers.openai.prompt_reader import split_data_url
 from mainstay.providers.responses.door import NOTHING, UNREADABLE, DoorItem, present
 from mainstay.providers.responses.sealed import open_seal
 from mainstay.providers.responses.tools import alias
+from mainstay.providers.responses.wire import sign
 
 __all__ = ["CALLS", "RESULTS", "Turn", "read_item"]
 
@@ -102,6 +103,7 @@ class _Reasoning(msgspec.Struct, gc=False):
     summary: list[_Part] = []
     content: list[_Part] | None = None
     encrypted_content: str | None = None
+    id: str | None = None
 
 
 #: Items that are a call of a tool of the caller's, and those that answer one.
@@ -149,8 +151,10 @@ def _reasoning(raw: msgspec.Raw, at: str) -> list[Part]:
     said = _decode(raw, _Reasoning, at)
     if said.encrypted_content is not None and (sealed := open_seal(said.encrypted_content)) is not None:
         return [sealed]
-    # Sealed by another vendor, or not at all: no wire but its own takes more than the words.
     text = "".join([part.text or "" for part in said.content or said.summary])
+    if said.encrypted_content:
+        # No wire but its own takes more than the words.
+        return [ThinkingPart(text, sign(said.id or "", said.encrypted_content))]
     return [ThinkingPart(text)] if text else []
 
 

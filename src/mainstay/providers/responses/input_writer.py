@@ -30,7 +30,9 @@ from mainstay.core.prompt import (
     ToolCallPart,
     ToolResultPart,
 )
+from mainstay.core.seal import opened
 from mainstay.providers.openai.wire import read_fields
+from mainstay.providers.places import message_at, part_at
 from mainstay.providers.responses.argument import parse_object
 from mainstay.providers.responses.tools import FUNCTION, Offer
 from mainstay.providers.responses.wire import open_signature
@@ -56,9 +58,10 @@ _LONGEST_ID = 64
 
 
 class _Calls:
-    """Writes calls as those of the tools that they are of."""
+    """Writes calls as those of the tools that they are of, for the provider ``maker``."""
 
-    def __init__(self, offers: Mapping[str, Offer]) -> None:
+    def __init__(self, offers: Mapping[str, Offer], maker: str) -> None:
+        self.maker = maker
         self._offers = offers
         self._custom: set[str] = set()
 
@@ -85,26 +88,24 @@ class _Calls:
 
 
 def write_input(
-    messages: Sequence[Message], dialect: Dialect, offers: Mapping[str, Offer] | None = None
+    messages: Sequence[Message], offers: Mapping[str, Offer] | None = None, maker: str = ""
 ) -> tuple[str | None, list[Item]]:
     """Return the instructions, or None, and the items of the input.
 
-    ``dialect`` is the caller's, who named the fields; ``offers`` say which functions stand for tools of other kinds.
+    ``offers`` say which functions stand for tools of other kinds; ``maker`` is the provider that is asked, to which
+    nothing goes that another one sealed.
 
     Raises:
-        Unsupported: the wire cannot say a part; ``param`` is its place.
+        Unsupported: the wire cannot say a part; ``param`` is its place (see ``places``).
     """
     instructions = None
-    first = messages[0] if messages else None
-    shift = 1 if dialect is Dialect.ANTHROPIC and first is not None and first.role == "system" else 0
     items: list[Item] = []
-    calls = _Calls(offers or {})
+    calls = _Calls(offers or {}, maker)
     for position, message in enumerate(messages):
         if position == 0 and len(messages) > 1 and (text := _plain_system(message)):
             instructions = text
         else:
-            at = "system" if position < shift else f"messages[{position - shift}]"
-            items += _message(message, at, calls)
+            items += _message(message, message_at(position), calls)
     return instructions, items
 
 
@@ -129,7 +130,7 @@ def _message(message: Message, at: str, calls: _Calls) -> list[Item]:
             content.clear()
 
     for position, part in enumerate(message.parts):
-        path = f"{at}[{position}]" if at == "system" else f"{at}.content[{position}]"
+        path = part_at(at, position)
         if isinstance(part, ThinkingPart | ToolCallPart | ToolResultPart) or _is_item(part):
             say()
             items += _item(part, path, calls)
@@ -175,16 +176,17 @@ def _item(part: Part, at: str, calls: _Calls) -> Iterable[Item]:
     if isinstance(part, OpaquePart):
         yield part.payload
     elif isinstance(part, ThinkingPart):
-        if (proof := open_signature(part.signature)) is not None:
+        proof = open_signature(part.signature)
+        if proof is not None and (own := opened(proof[1], calls.maker)) is not None:
             summary = [{"type": "summary_text", "text": part.text}] if part.text else []
             known = {"id": proof[0]} if proof[0] else {}
-            yield {"type": "reasoning", **known, "summary": summary, "encrypted_content": proof[1]}
+            yield {"type": "reasoning", **known, "summary": summary, "encrypted_content": own}
     elif isinstance(part, ToolCallPart):
         yield calls.made(part)
     elif isinstance(part, ToolResultPart):
         output: list[Item] = [{"type": "input_text", "text": "The tool failed."}] if part.is_error else []
         for position, inner in enumerate(part.content):
-            output += _content(inner, f"{at}.content[{position}]")
+            output += _content(inner, part_at(at, position))
         said = _short(output, own=False) if output else ""
         yield {"type": calls.result(part), "call_id": _call_id(part.id), "output": said}
 

@@ -7,7 +7,7 @@ import msgspec
 from mainstay.core.events import Dialect, Opaque
 from mainstay.providers.responses.door import UNREADABLE
 
-__all__ = ["annotations_of", "item_of", "logprobs_of"]
+__all__ = ["annotations_of", "called_by", "item_of", "logprobs_of"]
 
 Fields = dict[str, Any]
 
@@ -29,9 +29,16 @@ class _Kind(msgspec.Struct, gc=False):
     id: str = ""
 
 
+class _Called(msgspec.Struct, gc=False):
+    type: str
+    name: str = ""
+    namespace: str | None = None
+
+
 _logprobs = msgspec.json.Decoder(_Logprobs)
 _left = msgspec.json.Decoder(_Left)
 _kind = msgspec.json.Decoder(_Kind)
+_called = msgspec.json.Decoder(_Called)
 
 
 def logprobs_of(raw: msgspec.Raw | None) -> list[Fields]:
@@ -69,3 +76,17 @@ def item_of(event: Opaque) -> msgspec.Raw | None:
     except UNREADABLE:
         return None
     return event.payload if kind.id and "." not in kind.type else None
+
+
+def called_by(event: Opaque) -> tuple[str, str, str] | None:
+    """Return the kind of tool that an item only this wire could say calls, its name and its namespace; else None."""
+    if event.dialect is not Dialect.RESPONSES or b"_call" not in bytes(event.payload):
+        return None
+    try:
+        item = _called.decode(event.payload)
+    except UNREADABLE:
+        return None
+    if not item.type.endswith("_call"):
+        return None
+    kind = item.type.removesuffix("_call")
+    return "custom" if kind == "custom_tool" else kind, item.name, item.namespace or ""

@@ -6,17 +6,17 @@ and not asked of a model (``store``, ``metadata``, ``include``, ``stream_options
 travels, for the upstream to judge.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from mainstay.core.errors import InvalidRequest
 from mainstay.core.prompt import Message, OutputForm, Part, Prompt, TextPart
-from mainstay.providers.responses.door import TOP_FIELDS, UNREADABLE, Door, DoorFormat, present, read_door
+from mainstay.providers.responses.door import TOP_FIELDS, UNREADABLE, Door, DoorFormat, DoorItem, present, read_door
 from mainstay.providers.responses.input_reader import Turn, read_item
 from mainstay.providers.responses.tools import Toolbox, read_toolbox
 
-__all__ = ["read_prompt", "toolbox_of"]
+__all__ = ["place_of", "read_prompt", "toolbox_of"]
 
 Fields = dict[str, msgspec.Raw]
 
@@ -98,29 +98,54 @@ def _messages(door: Door, top: Fields) -> tuple[Message, ...]:
     if isinstance(door.input, str):
         messages.append(Message("user", (TextPart(door.input),) if door.input else ()))
     elif door.input:
-        raws = _list.decode(top["input"])
-        turns = (
-            read_item(item, raw, f"input[{i}]") for i, (item, raw) in enumerate(zip(door.input, raws, strict=True))
-        )
-        messages += _joined(turns)
+        for turns in _joined(_turns(door.input, top)):
+            parts: list[Part] = []
+            for _, turn in turns:
+                parts += turn.parts
+            messages.append(Message(turns[0][1].role, tuple(parts)))
     return tuple(messages)
 
 
-def _joined(turns: Iterable[Turn | None]) -> Iterable[Message]:
-    """Return messages: neighbouring parts of the model's own become one turn, all else stays apart."""
-    own: list[Part] = []
-    for turn in turns:
-        if turn is None:
+def place_of(body: bytes, message: int, part: int | None) -> tuple[int, int] | None:
+    """Return where in a request the part ``part`` of the message ``message`` of its prompt stands, or the message.
+
+    That is the position of an item of the input, and of the part within what it says; None for the instructions and for
+    an input that is a text.
+    """
+    door = read_door(body)
+    message -= bool(door.instructions)
+    if message < 0 or not isinstance(door.input, list):
+        return None
+    turns = list(_joined(_turns(door.input, _fields.decode(body))))[message]
+    left = part or 0
+    for position, turn in turns:
+        if left < len(turn.parts):
+            return position, left
+        left -= len(turn.parts)
+    return turns[0][0], 0
+
+
+def _turns(items: Sequence[DoorItem], top: Fields) -> Iterable[tuple[int, Turn]]:
+    """Return what the items of the input say, with their positions."""
+    for position, (item, raw) in enumerate(zip(items, _list.decode(top["input"]), strict=True)):
+        turn = read_item(item, raw, f"input[{position}]")
+        if turn is not None:
+            yield position, turn
+
+
+def _joined(turns: Iterable[tuple[int, Turn]]) -> Iterable[list[tuple[int, Turn]]]:
+    """Return the turns of each message: what the model says in a row becomes one, all else stays apart."""
+    own: list[tuple[int, Turn]] = []
+    for pair in turns:
+        if pair[1].role == "assistant":
+            own.append(pair)
             continue
-        if turn.role == "assistant":
-            own += turn.parts
-            continue
-        if own:
-            yield Message("assistant", tuple(own))
-            own = []
-        yield Message(turn.role, tuple(turn.parts))
-    if own:
-        yield Message("assistant", tuple(own))
+        if any(turn.parts for _, turn in own):
+            yield own
+        own = []
+        yield [pair]
+    if any(turn.parts for _, turn in own):
+        yield own
 
 
 def _form(given: DoorFormat) -> OutputForm | None:

@@ -1,7 +1,7 @@
 """What a Responses upstream is asked: a caller's own body of this wire, or a prompt as one.
 
 A body of this wire goes up as it came, or with top-level fields replaced and all else kept byte for byte. Reasoning in
-it that another vendor's model thought, when it answered an earlier turn, is left out: this one could not open it.
+it that another vendor's model thought, or another account's, is left out: this one could not open it.
 
 Of a prompt nothing is lost in silence. What the wire has is translated; what it lacks (``n`` over 1, ``stop``,
 ``seed``, ``logit_bias``, penalties) is refused with the field named, unless the value is the one that changes nothing.
@@ -29,6 +29,7 @@ from mainstay.core.call import Ask
 from mainstay.core.errors import InvalidRequest, Unsupported
 from mainstay.core.events import Dialect
 from mainstay.core.prompt import OutputForm, Prompt, Tool, ToolChoice
+from mainstay.core.seal import opened, unmark
 from mainstay.core.target import Target
 from mainstay.providers.lacking import caller_word, refuse_settings, settle_fields
 from mainstay.providers.openai.foreign import adapt_fields
@@ -37,7 +38,7 @@ from mainstay.providers.responses.asks import ResponsesAsk
 from mainstay.providers.responses.door import NOTHING, UNREADABLE, present, read_door
 from mainstay.providers.responses.history import home_of
 from mainstay.providers.responses.input_writer import write_input
-from mainstay.providers.responses.sealed import open_seal
+from mainstay.providers.responses.sealed import open_own, open_seal
 from mainstay.providers.responses.tools import Toolbox, read_toolbox
 from mainstay.providers.responses.wire import open_signature
 
@@ -81,20 +82,24 @@ class _Item(msgspec.Struct, gc=False):
 _item = msgspec.json.Decoder(_Item)
 
 
-def ask_same(ask: Ask, model: str, *, stream: bool) -> bytes:
-    """Return the body that asks an upstream of this wire: the caller's own bytes unless something must change."""
+def ask_same(ask: Ask, model: str, *, stream: bool, maker: str = "") -> bytes:
+    """Return the body that asks an upstream of this wire: the caller's own bytes unless something must change.
+
+    ``maker`` is the provider that is asked: what it sealed itself goes up as it made it.
+    """
     # Items that were put in its place came from here.
     kept = isinstance(ask, ResponsesAsk) and ask.raw is not ask.said
-    foreign = kept or _REASONING.search(ask.raw) is not None
+    raw = open_own(ask.raw, maker)
+    foreign = kept or b"mainstay:" in raw or _REASONING.search(raw) is not None
     same = stream == ask.stream and model == ask.model
     if same and not foreign:
-        return ask.raw
-    fields = read_fields(ask.raw)
-    items = _their_items(fields.get("input", NOTHING), kept=kept) if foreign else None
+        return raw
+    fields = read_fields(raw)
+    items = _their_items(fields.get("input", NOTHING), maker, kept=kept) if foreign else None
     if items is not None:
         fields["input"] = msgspec.Raw(msgspec.json.encode(items))
     elif same:
-        return ask.raw
+        return raw
     if model != ask.model:
         fields["model"] = msgspec.Raw(msgspec.json.encode(model))
     if stream != ask.stream:
@@ -104,8 +109,8 @@ def ask_same(ask: Ask, model: str, *, stream: bool) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def _their_items(given: msgspec.Raw, *, kept: bool) -> list[object] | None:
-    """Return the items as the vendor could have made them; None where nothing changes.
+def _their_items(given: msgspec.Raw, maker: str, *, kept: bool) -> list[object] | None:
+    """Return the items as the provider ``maker`` could have made them; None where nothing changes.
 
     ``kept`` says that some of them were kept here, by names of our own that the vendor never heard.
     """
@@ -113,15 +118,23 @@ def _their_items(given: msgspec.Raw, *, kept: bool) -> list[object] | None:
         return None
     items: list[object] = []
     changed = False
+    #: Behind reasoning that another account made stand items that it made too: here their names mean nothing.
+    orphaned = False
     for raw in read_list(given):
         try:
             item = _item.decode(raw)
         except UNREADABLE:
             item = _Item()
         found: object = raw
-        if item.type == "reasoning":
-            found = _opened(raw, item)
-        elif kept and item.id and item.type and (item.type.endswith("_output") or _is_told(item)):
+        if item.encrypted_content and unmark(item.encrypted_content)[0]:
+            found, orphaned = None, True
+        elif item.type == "reasoning":
+            found, orphaned = _opened(raw, item, maker), False
+        elif not item.type or item.type.endswith("_output") or _is_told(item):
+            orphaned = False
+            if kept and item.id and item.type:
+                found = _without(read_fields(raw), "id")
+        elif orphaned and item.id and item.type != "item_reference":
             found = _without(read_fields(raw), "id")
         changed = changed or found is not raw
         if found is not None:
@@ -134,7 +147,7 @@ def _is_told(item: _Item) -> bool:
     return item.type == "message" and item.role != "assistant"
 
 
-def _opened(raw: msgspec.Raw, item: _Item) -> msgspec.Raw | None:
+def _opened(raw: msgspec.Raw, item: _Item, maker: str) -> msgspec.Raw | None:
     """Return a block of reasoning as its vendor knows it, or None when it is another's."""
     if not item.encrypted_content:
         # One made here was never known to the vendor by its id.
@@ -143,9 +156,10 @@ def _opened(raw: msgspec.Raw, item: _Item) -> msgspec.Raw | None:
     if sealed is None:
         return raw
     proof = open_signature(sealed.signature)
-    if proof is None:
+    own = opened(proof[1], maker) if proof is not None else None
+    if proof is None or own is None:
         return None
-    fields: Body = {**read_fields(raw), "encrypted_content": proof[1]}
+    fields: Body = {**read_fields(raw), "encrypted_content": own}
     if proof[0]:
         fields["id"] = proof[0]
     else:
@@ -155,8 +169,8 @@ def _opened(raw: msgspec.Raw, item: _Item) -> msgspec.Raw | None:
     return msgspec.Raw(msgspec.json.encode(fields))
 
 
-def translate(ask: Ask, target: Target, *, stream: bool) -> bytes:
-    """Return the body that asks what ``ask`` asks.
+def translate(ask: Ask, target: Target, *, stream: bool, maker: str = "") -> bytes:
+    """Return the body that asks what ``ask`` asks; ``maker`` as for :func:`ask_same`.
 
     Raises:
         Unsupported: the wire cannot say it; ``param`` names the caller's field.
@@ -169,13 +183,13 @@ def translate(ask: Ask, target: Target, *, stream: bool) -> bytes:
             raise Unsupported("This model takes no stop strings; leave out stop.", param="stop")
         if ask.dialect is Dialect.ANTHROPIC:
             prompt = adapt_fields(prompt)
-        return msgspec.json.encode(_body(prompt, ask, target.upstream or prompt.model, stream=stream))
+        return msgspec.json.encode(_body(prompt, ask, target.upstream or prompt.model, maker, stream=stream))
     except Unsupported as error:
         error.param = caller_word(error.param or "", ask.dialect) or None
         raise
 
 
-def _body(prompt: Prompt, ask: Ask, model: str, *, stream: bool) -> Body:
+def _body(prompt: Prompt, ask: Ask, model: str, maker: str, *, stream: bool) -> Body:
     said: Fields = {}
     if isinstance(ask, ResponsesAsk) and ask.said:
         top = read_fields(ask.said)
@@ -183,7 +197,7 @@ def _body(prompt: Prompt, ask: Ask, model: str, *, stream: bool) -> Body:
     extra = {**said, **{name: value for name, value in prompt.extra.items() if present(value)}}
     box = _own_tools(prompt, ask)
     offers = box.offers if box is not None else {}
-    instructions, items = write_input(prompt.messages, ask.dialect, offers)
+    instructions, items = write_input(prompt.messages, offers, maker)
     body: Body = {"model": model}
     if instructions is not None:
         body["instructions"] = instructions

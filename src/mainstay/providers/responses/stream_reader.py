@@ -32,6 +32,7 @@ from mainstay.providers.openai.errors import classify_inner, inner_error
 from mainstay.providers.openai.wire import is_text, mint_call_id
 from mainstay.providers.responses.answers import BETWEEN, part_events, read_response, seal_events
 from mainstay.providers.responses.door import UNREADABLE, present
+from mainstay.providers.responses.sealed import seal_answer
 from mainstay.providers.responses.tools import alias
 from mainstay.providers.responses.wire import (
     WireEvent,
@@ -95,11 +96,15 @@ class ResponsesStreamReader:
     """Reads one stream; see :class:`~mainstay.providers.port.StreamReader`.
 
     After an :class:`UpstreamBroken` for one unreadable event the reader is as it was before that event.
+
+    Args:
+        maker: the provider whose answer it is; see :class:`~mainstay.providers.responses.codec.ResponsesCodec`.
     """
 
-    __slots__ = ("_calls", "_done", "_ended", "_ids", "_loose", "_said", "_started", "_waits")
+    __slots__ = ("_calls", "_done", "_ended", "_ids", "_loose", "_maker", "_said", "_started", "_waits")
 
-    def __init__(self) -> None:
+    def __init__(self, maker: str = "") -> None:
+        self._maker = maker
         self._started = False
         self._ended = False
         #: Frames go without their bytes.
@@ -136,6 +141,8 @@ class ResponsesStreamReader:
             elif kind == "error" or event.name == b"error":
                 raise classify_inner(data)
             else:
+                if (marked := seal_answer(data, self._maker)) is not data:
+                    data, wire = marked, _decode(marked)
                 events = self._read(kind, wire, data)
         except UNREADABLE as error:
             raise broken(_UNREADABLE) from error
@@ -352,7 +359,7 @@ class ResponsesStreamReader:
             raise broken("a tool call without a name")
         self._ended = True
         events.append(ending(status, response.incomplete_details, waits=self._waits))
-        if (usage := read_usage(response.usage)) is not None:
+        if (usage := read_usage(response)) is not None:
             events.append(Metered(usage))
         return events
 

@@ -42,9 +42,9 @@ from mainstay.providers.responses.items import (
     ReasoningItem,
     open_call,
 )
-from mainstay.providers.responses.notes import annotations_of, item_of, logprobs_of
+from mainstay.providers.responses.notes import annotations_of, called_by, item_of, logprobs_of
 from mainstay.providers.responses.passing import Heard, Passing
-from mainstay.providers.responses.tools import FUNCTION, Offer
+from mainstay.providers.responses.tools import FUNCTION, Offer, Toolbox
 
 __all__ = ["ResponsesStreamWriter"]
 
@@ -74,7 +74,8 @@ class ResponsesStreamWriter:
         self._passing: Passing | None = None
         #: What is said around the answer; None until something is written.
         self._envelope: Envelope | None = None
-        self._allowed: frozenset[str] | None = None
+        #: The tools that were asked for, once a call is to be held against them.
+        self._allowed: Toolbox | None = None
         self._wants_check = b'"allowed_tools"' in ask.raw
         self._ended = False
         self._finished: Finished | None = None
@@ -151,13 +152,15 @@ class ResponsesStreamWriter:
             UpstreamBroken: one of them is not allowed.
         """
         for event in events:
-            if not isinstance(event, ToolStarted):
+            if isinstance(event, ToolStarted):
+                called: tuple[str, str, str] | None = (FUNCTION, event.name, "")
+            else:
+                called = called_by(event) if isinstance(event, Opaque) else None
+            if called is None:
                 continue
             if self._allowed is None:
-                box = self._around().tools
-                named = box.named if box.named is not None else frozenset(box.offers)
-                self._allowed = named | {box.offers[name].name for name in named}
-            if event.name not in self._allowed:
+                self._allowed = self._around().tools
+            if not self._allowed.allows(*called):
                 raise UpstreamBroken("The model called a tool that 'tool_choice' does not allow; ask again.")
 
     def _around(self) -> Envelope:

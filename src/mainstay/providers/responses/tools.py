@@ -142,6 +142,16 @@ class Toolbox(msgspec.Struct):
         """Return what a call of the function ``name`` is; a name that was not offered is a function's."""
         return self.offers.get(name) or Offer(FUNCTION, name)
 
+    def allows(self, kind: str, name: str, namespace: str = "") -> bool:
+        """Return whether the model may call the tool of ``kind`` by that name, as ``tool_choice`` has it."""
+        if self.named is None:
+            return True
+        if kind in (FUNCTION, "custom"):
+            known = alias(name, namespace)
+            return known in self.named or any(self.offers[one].name == known for one in self.named)
+        # Kinds of the vendor's own come in versions: ``web_search_preview`` is called by a ``web_search_call``.
+        return kind in self.named or any(tool.name.startswith(kind) for _, tool in self.hosted)
+
     def kept(self, hosted: str) -> tuple[Tool, ...]:
         """Return the tools to ask with: functions, and the vendor's own where leaving them out would say less.
 

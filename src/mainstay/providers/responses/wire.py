@@ -14,7 +14,7 @@ from mainstay.core.usage import Usage
 from mainstay.providers.openai.errors import classify_inner
 from mainstay.providers.openai.wire import an_object, opaque
 from mainstay.providers.responses.door import NOTHING, UNREADABLE, present
-from mainstay.providers.wire import count
+from mainstay.providers.wire import count, money, service
 
 __all__ = [
     "WireEvent",
@@ -102,6 +102,7 @@ class WireResponse(msgspec.Struct):
     error: Any = None
     incomplete_details: _Reason | None = None
     object: Any = None
+    service_tier: Any = None
 
 
 class WireEvent(msgspec.Struct, gc=False):
@@ -125,11 +126,13 @@ class _InputDetails(msgspec.Struct, gc=False):
     cached_tokens: Any = None
     cache_write_tokens: Any = None
     audio_tokens: Any = None
+    image_tokens: Any = None
 
 
 class _OutputDetails(msgspec.Struct, gc=False):
     reasoning_tokens: Any = None
     audio_tokens: Any = None
+    image_tokens: Any = None
 
 
 class _Usage(msgspec.Struct, gc=False):
@@ -137,8 +140,21 @@ class _Usage(msgspec.Struct, gc=False):
     output_tokens: Any = None
     input_tokens_details: _InputDetails | None = None
     output_tokens_details: _OutputDetails | None = None
+    cost: Any = None
+    cost_in_usd_ticks: Any = None
+    num_sources_used: Any = None
 
 
+class _Action(msgspec.Struct, gc=False):
+    type: Any = None
+
+
+class _Hosted(msgspec.Struct, gc=False):
+    type: str = ""
+    action: _Action | None = None
+
+
+_hosted = msgspec.json.Decoder(_Hosted)
 _item = msgspec.json.Decoder(WireItem)
 _head = msgspec.json.Decoder(_Head)
 _usage = msgspec.json.Decoder(_Usage)
@@ -177,12 +193,15 @@ def arguments_text(arguments: msgspec.Raw) -> str:
     return "" if data in (b"", b"null") else data.decode()
 
 
-def read_usage(report: msgspec.Raw) -> Usage | None:
-    """Return token counts by kind, or None when nothing was counted. No part is larger than its whole."""
-    if not present(report):
+def read_usage(response: WireResponse) -> Usage | None:
+    """Return what a response took by kind, or None when nothing was counted. No part is larger than its whole.
+
+    Searches and calls of the vendor's other tools are not in its report; they are counted in its output.
+    """
+    if not present(response.usage):
         return None
     try:
-        said = _usage.decode(report)
+        said = _usage.decode(response.usage)
     except UNREADABLE:
         # Counts of an unknown shape are no reason to lose the answer.
         return None
@@ -200,7 +219,27 @@ def read_usage(report: msgspec.Raw) -> Usage | None:
         reasoning=min(count(after.reasoning_tokens) or 0, made),
         audio_input=min(count(before.audio_tokens) or 0, asked),
         audio_output=min(count(after.audio_tokens) or 0, made),
+        image_input=min(count(before.image_tokens) or 0, asked),
+        image_output=min(count(after.image_tokens) or 0, made),
+        searches=_hosted_calls(response, b"web_search_call") or count(said.num_sources_used) or 0,
+        tool_calls=_hosted_calls(response, b"file_search_call"),
+        service=service(response.service_tier),
+        reported=money(said.cost) if said.cost_in_usd_ticks is None else money(said.cost_in_usd_ticks, ticks=True),
     )
+
+
+def _hosted_calls(response: WireResponse, kind: bytes) -> int:
+    """Return how many calls of one of the vendor's tools are billed; a search that only opens a page is not."""
+    calls = 0
+    for raw in response.output or ():
+        if b'"' + kind + b'"' not in bytes(raw):
+            continue
+        try:
+            item = _hosted.decode(raw)
+        except UNREADABLE:
+            continue
+        calls += item.type.encode() == kind and (item.action is None or item.action.type in (None, "search"))
+    return calls
 
 
 def ending(status: str, details: _Reason | None, *, waits: bool) -> Finished:

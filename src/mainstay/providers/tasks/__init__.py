@@ -5,20 +5,15 @@ send, ``streams`` what comes piece by piece, ``catalogue`` says which wire has w
 """
 
 from mainstay.providers.tasks.catalogue import OPENAI_PATHS, TASKS, make_task
-from mainstay.providers.tasks.echo import ECHOED, EchoTasks
 from mainstay.providers.tasks.exchange import Exchange, Task
 from mainstay.providers.tasks.form import Form, FormReader
-from mainstay.providers.tasks.provider import TaskProvider
 
 __all__ = [
-    "ECHOED",
     "OPENAI_PATHS",
     "TASKS",
-    "EchoTasks",
     "Exchange",
     "Form",
     "FormReader",
     "Task",
-    "TaskProvider",
     "make_task",
 ]

@@ -1,5 +1,7 @@
 """``/v1/audio/…``: speech to text, from a form with a file to JSON, text or subtitles; and text to speech, as bytes."""
 
+from typing import Any
+
 import msgspec
 
 from mainstay.core.answer import Whole
@@ -8,10 +10,19 @@ from mainstay.core.errors import InvalidRequest
 from mainstay.core.events import Dialect, Event, Finished, FinishReason, Metered, TextDelta
 from mainstay.core.sse import SseDecoder
 from mainstay.core.target import Operation
+from mainstay.core.usage import Usage
 from mainstay.providers.openai.door import read_body
 from mainstay.providers.openai.errors import inner_error
 from mainstay.providers.port import Decoder, StreamReader
-from mainstay.providers.tasks.exchange import UNREADABLE, Exchange, broken, make_ask, read_body_usage, refuse_answer
+from mainstay.providers.tasks.exchange import (
+    UNREADABLE,
+    Exchange,
+    broken,
+    make_ask,
+    milliseconds,
+    read_body_usage,
+    refuse_answer,
+)
 from mainstay.providers.tasks.form import Form
 from mainstay.providers.tasks.streams import MediaDecoder, MediaReader, TaskReader
 
@@ -27,6 +38,8 @@ class SpeechAsked(msgspec.Struct, frozen=True):
     """How speech is wanted: as events, or as the bytes of a file."""
 
     events: bool
+    #: How long the text is that is to be spoken, which is what some are paid for.
+    characters: int = 0
 
 
 class _Door(msgspec.Struct, gc=False):
@@ -38,6 +51,7 @@ class _Door(msgspec.Struct, gc=False):
 class _Transcript(msgspec.Struct, gc=False):
     text: str
     usage: msgspec.Raw = _NOTHING
+    duration: Any = None
 
 
 _door = msgspec.json.Decoder(_Door)
@@ -83,6 +97,8 @@ class TranscriptExchange(Exchange):
         except UNREADABLE:
             refuse_answer(body, "a transcript that cannot be read")
         usage = read_body_usage(transcript.usage)
+        if usage is None and (heard := milliseconds(transcript.duration)):
+            usage = Usage(audio_ms=heard)
         events: list[Event] = [TextDelta(transcript.text)]
         if usage is not None:
             events.append(Metered(usage))
@@ -110,7 +126,8 @@ def read_speech(body: bytes) -> Ask:
         InvalidRequest: it is not what the wire allows; ``param`` names the field.
     """
     door = read_body(_door, body, "")
-    return make_ask(body, Operation.SPEECH, door.model, SpeechAsked(door.stream_format == "sse"), stream=True)
+    asked = SpeechAsked(door.stream_format == "sse", len(door.input))
+    return make_ask(body, Operation.SPEECH, door.model, asked, stream=True)
 
 
 class SpeechExchange(Exchange):
@@ -135,4 +152,7 @@ class SpeechExchange(Exchange):
 
     def reader(self) -> StreamReader:
         """Return a reader of its pieces."""
-        return TaskReader(_SPOKEN) if self._events else MediaReader()
+        if self._events:
+            return TaskReader(_SPOKEN)
+        assert isinstance(self._ask.found, SpeechAsked)
+        return MediaReader(Usage(characters=self._ask.found.characters))

@@ -6,6 +6,8 @@ knows what was asked (three texts want three vectors), so each call has an :clas
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
+from math import ceil
 from typing import Any, ClassVar, NoReturn, Protocol
 from urllib.parse import quote
 
@@ -23,9 +25,19 @@ from mainstay.providers.openai.errors import classify, inner_error
 from mainstay.providers.openai.wire import read_fields
 from mainstay.providers.port import Codec, StreamReader
 from mainstay.providers.tasks.form import Form
-from mainstay.providers.wire import count
+from mainstay.providers.wire import count, money
 
-__all__ = ["UNREADABLE", "Exchange", "Task", "broken", "estimated", "make_ask", "read_body_usage", "refuse_answer"]
+__all__ = [
+    "UNREADABLE",
+    "Exchange",
+    "Task",
+    "broken",
+    "estimated",
+    "make_ask",
+    "milliseconds",
+    "read_body_usage",
+    "refuse_answer",
+]
 
 #: What decoding raises for bytes that are not what was expected, or are nested beyond reason.
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
@@ -138,10 +150,19 @@ def refuse_answer(body: bytes, what: str) -> NoReturn:
 class _Details(msgspec.Struct, gc=False):
     audio_tokens: Any = None
     cached_tokens: Any = None
+    image_tokens: Any = None
+    text_tokens: Any = None
+
+
+_NONE = _Details()
 
 
 class _BodyUsage(msgspec.Struct, gc=False):
-    """Both pairs of names that OpenAI has, and the total, which is all that some report of embeddings."""
+    """Both pairs of names that OpenAI has, and the total, which is all that some report of embeddings.
+
+    Of images it has ``input_tokens_details``, of sound ``input_token_details``, or just ``seconds``. What it cost is
+    OpenRouter's ``cost`` and DeepInfra's ``estimated_cost``.
+    """
 
     prompt_tokens: Any = None
     input_tokens: Any = None
@@ -149,6 +170,12 @@ class _BodyUsage(msgspec.Struct, gc=False):
     output_tokens: Any = None
     total_tokens: Any = None
     input_token_details: _Details | None = None
+    input_tokens_details: _Details | None = None
+    prompt_tokens_details: _Details | None = None
+    output_tokens_details: _Details | None = None
+    seconds: Any = None
+    cost: Any = None
+    estimated_cost: Any = None
 
 
 _usage = msgspec.json.Decoder(_BodyUsage | None)
@@ -169,16 +196,31 @@ def read_body_usage(usage: msgspec.Raw) -> Usage | None:
     total = count(said.total_tokens)
     if asked is None and total is not None:
         asked = max(0, total - (made or 0))
-    if asked is None and made is None:
+    heard = milliseconds(said.seconds)
+    cost = money(said.cost if said.cost is not None else said.estimated_cost)
+    if asked is None and made is None and not heard and cost is None:
         return None
-    details = said.input_token_details or _Details()
-    asked = asked or 0
+    before = said.input_token_details or said.input_tokens_details or said.prompt_tokens_details or _NONE
+    after = said.output_tokens_details or _NONE
+    asked, made = asked or 0, made or 0
     return Usage(
         input=asked,
-        output=made or 0,
-        audio_input=min(count(details.audio_tokens) or 0, asked),
-        cache_read=min(count(details.cached_tokens) or 0, asked),
+        output=made,
+        cache_read=min(count(before.cached_tokens) or 0, asked),
+        audio_input=min(count(before.audio_tokens) or 0, asked),
+        image_input=min(count(before.image_tokens) or 0, asked),
+        image_output=min(count(after.image_tokens) or 0, made),
+        audio_output=min(count(after.audio_tokens) or 0, made),
+        audio_ms=heard,
+        reported=cost,
     )
+
+
+def milliseconds(seconds: object) -> int:
+    """Return a length in seconds as whole milliseconds, rounded up; 0 for what is none."""
+    if count(seconds) is None:
+        return 0
+    return ceil(Decimal(repr(seconds)) * 1000)
 
 
 def estimated(size: int) -> Usage:

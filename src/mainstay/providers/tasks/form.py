@@ -5,6 +5,7 @@ byte for byte, and one whose model has another differs in that name only. Files 
 """
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -64,6 +65,28 @@ class Form(msgspec.Struct, frozen=True):
         """Return the body with another text in the plain field ``name``, which is there."""
         part = next(part for part in self.parts if part.name == name)
         return b"".join((self.raw[: part.start], value.encode(), self.raw[part.end :]))
+
+    def renamed(self, names: Mapping[str, str]) -> bytes:
+        """Return the body with parts, and lists of them, under other names; ``names`` are plain words."""
+        written, at, before = [], 0, 0
+        for part in self.parts:
+            word = part.name.removesuffix("[]")
+            if word in names:
+                start, end = self._place_of_name(part, before)
+                written += [self.raw[at:start], f'"{names[word]}{part.name[len(word) :]}"'.encode()]
+                at = end
+            before = part.end
+        return b"".join((*written, self.raw[at:]))
+
+    def _place_of_name(self, part: FormPart, before: int) -> tuple[int, int]:
+        """Return where the name of a part stands; the part before it ends at ``before``."""
+        # One byte, one character, so that places in the text are places in the bytes.
+        head = self.raw[before : part.start].decode("latin-1")
+        line = head.lower().rindex("\r\ncontent-disposition")
+        found = next(m for m in _PARAMETER.finditer(head, line) if m[1].lower() == "name")
+        start, end = found.span(2) if found[2] is not None else found.span(3)
+        quote = 1 if found[2] is not None else 0
+        return before + start - quote, before + end + quote
 
     def describe(self) -> str:
         """Return the form as JSON with every file replaced by its name, type and size: what a record may keep."""

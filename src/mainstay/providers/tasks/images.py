@@ -1,12 +1,17 @@
 """``/v1/images/…``: images made from words, and images changed by words."""
 
+from typing import Any
+
 import msgspec
+from msgspec.structs import replace
 
 from mainstay.core.answer import Whole
 from mainstay.core.call import Ask
 from mainstay.core.errors import InvalidRequest
 from mainstay.core.target import Operation
+from mainstay.core.usage import Usage
 from mainstay.providers.openai.door import read_body
+from mainstay.providers.openai.wire import read_fields
 from mainstay.providers.port import StreamReader
 from mainstay.providers.tasks.exchange import UNREADABLE, Exchange, broken, make_ask, read_body_usage, refuse_answer
 from mainstay.providers.tasks.form import Form
@@ -15,6 +20,8 @@ from mainstay.providers.tasks.streams import TaskReader
 __all__ = ["ImagesExchange", "read_image_edit", "read_image_edit_json", "read_images"]
 
 _LAST = ("image_generation.completed", "image_edit.completed")
+#: Words of a form are short; whatever else was sent is no reason to keep much of it.
+_LONGEST = 40
 _NOTHING = msgspec.Raw(b"")
 
 
@@ -32,10 +39,18 @@ class _Image(msgspec.Struct, gc=False):
 class _Answer(msgspec.Struct, gc=False):
     data: list[_Image]
     usage: msgspec.Raw = _NOTHING
+    quality: Any = None
+    size: Any = None
 
 
 _door = msgspec.json.Decoder(_Door)
 _answer = msgspec.json.Decoder(_Answer)
+
+
+def _text(value: msgspec.Raw | None) -> str:
+    """Return a text that a caller gave, "" for anything else."""
+    given = msgspec.json.decode(value) if value is not None else None
+    return given if isinstance(given, str) else ""
 
 
 def read_images(body: bytes) -> Ask:
@@ -92,7 +107,19 @@ class ImagesExchange(Exchange):
             refuse_answer(body, "images that cannot be read")
         if not answer.data or not all(image.url or image.b64_json for image in answer.data):
             raise broken("an answer without an image")
-        return self.answered(body, read_body_usage(answer.usage))
+        usage = read_body_usage(answer.usage) or Usage()
+        return self.answered(body, replace(usage, images=len(answer.data), image_form=self._form(answer)))
+
+    def _form(self, answer: _Answer) -> str:
+        """Return quality and size, on which prices of images depend: as answered, or as asked."""
+        words = []
+        for said, name in ((answer.quality, "quality"), (answer.size, "size")):
+            found = self._ask.found
+            if not isinstance(said, str):
+                asked = found.field(name) if isinstance(found, Form) else _text(read_fields(self._ask.raw).get(name))
+                said = asked or ""
+            words.append(said[:_LONGEST].lower())
+        return "/".join(words)
 
     def reader(self) -> StreamReader:
         """Return a reader of an image's events."""

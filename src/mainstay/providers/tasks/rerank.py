@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
+from msgspec.structs import replace
 
 from mainstay.core.answer import Whole
 from mainstay.core.call import Ask
@@ -68,6 +69,7 @@ class _Result(msgspec.Struct, gc=False):
 
 class _Billed(msgspec.Struct, gc=False):
     input_tokens: Any = None
+    search_units: Any = None
 
 
 class _Meta(msgspec.Struct, gc=False):
@@ -133,17 +135,20 @@ class RerankExchange(Exchange):
             raise broken(f"{len(places)} results where {asked.most} were asked for")
         if len(set(places)) < len(places) or not all(0 <= place < len(asked.documents) for place in places):
             raise broken("a ranking of other documents")
-        usage = _usage(answer) or estimated(asked.size)
+        usage = _usage(answer, estimated(asked.size))
         return self.answered(body, usage, id=answer.id or "", model=answer.model or "")
 
 
-def _usage(answer: _Answer) -> Usage | None:
+def _usage(answer: _Answer, guess: Usage) -> Usage:
+    """Return what a ranking took; ``guess`` stands in for tokens that the vendor does not tell."""
     found = read_body_usage(answer.usage)
     meta = answer.meta or _Meta()
     for billed in (meta.tokens, meta.billed_units):
         if found is None and billed is not None and (tokens := count(billed.input_tokens)) is not None:
             found = Usage(tokens)
-    return found
+    units = count(meta.billed_units.search_units) if meta.billed_units is not None else None
+    found = found or guess
+    return replace(found, rerank_units=units) if units else found
 
 
 def write_rerank(id: str, model: str, scores: Sequence[tuple[int, float]], asked: RerankAsked, tokens: int) -> bytes:  # noqa: A002  # the wire's own word

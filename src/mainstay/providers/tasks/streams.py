@@ -7,7 +7,8 @@ import msgspec
 
 from mainstay.core.errors import MainstayError, UpstreamInterrupted
 from mainstay.core.events import Event, Finished, FinishReason, Frame, Metered, Piece, TextDelta
-from mainstay.core.sse import SseEvent
+from mainstay.core.sse import SseDecoder, SseEvent
+from mainstay.core.usage import Usage
 from mainstay.providers.openai.errors import classify_inner, inner_error, render
 from mainstay.providers.tasks.exchange import UNREADABLE, broken, read_body_usage
 from mainstay.providers.wire import mend
@@ -15,6 +16,8 @@ from mainstay.providers.wire import mend
 __all__ = ["MediaDecoder", "MediaReader", "MediaWriter", "TaskReader", "TaskWriter"]
 
 _NOTHING = msgspec.Raw(b"")
+#: How a stream of events begins, and no file of sound.
+_EVENTS = (b"data:", b"event:")
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -130,13 +133,24 @@ class MediaDecoder:
 
 
 class MediaReader:
-    """Reads media: any bytes, as long as there are some. That none are missing is for HTTP's framing to say."""
+    """Reads media: any bytes, as long as there are some. That none are missing is for HTTP's framing to say.
 
-    def __init__(self) -> None:
+    ``usage`` is what is known of it beforehand, since media do not tell.
+    """
+
+    def __init__(self, usage: Usage | None = None) -> None:
         self._begun = False
+        self._usage = usage
 
     def feed(self, event: SseEvent) -> Frame:
-        """Return a piece."""
+        """Return a piece.
+
+        Raises:
+            MainstayError: events come in place of media, one of which may be an error.
+        """
+        if not self._begun and event.data.startswith(_EVENTS):
+            first = next(iter(SseDecoder().feed(event.data)), None)
+            raise (inner_error(first.data) if first else None) or broken("events where a file was asked for")
         self._begun = True
         return Frame((Piece(len(event.data)),), event.data)
 
@@ -148,7 +162,8 @@ class MediaReader:
         """
         if not self._begun:
             raise broken("an empty answer")
-        return Frame((Finished(FinishReason.STOP),))
+        ending = Finished(FinishReason.STOP)
+        return Frame((ending,) if self._usage is None else (Metered(self._usage), ending))
 
 
 class MediaWriter:

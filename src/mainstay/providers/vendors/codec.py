@@ -12,12 +12,14 @@ from mainstay.core.call import Ask
 from mainstay.core.errors import MainstayError
 from mainstay.core.events import Frame
 from mainstay.core.sse import SseEvent
-from mainstay.core.target import Target
+from mainstay.core.target import Operation, Target
 from mainstay.providers.port import Codec, Decoder, Framed, StreamReader
+from mainstay.providers.tasks.exchange import Task
+from mainstay.providers.tasks.form import Form
 from mainstay.providers.vendors.quirks import AnswerEdits, RequestEdits
-from mainstay.providers.vendors.row import MODEL, VendorRow
+from mainstay.providers.vendors.row import MODEL, TaskRow, VendorRow
 
-__all__ = ["VendorCodec", "make_vendor_codec", "vendor_credentials"]
+__all__ = ["VendorCodec", "make_vendor_codec", "make_vendor_completions", "make_vendor_task", "vendor_credentials"]
 
 _MODEL = f"{{{MODEL}}}"
 
@@ -28,10 +30,51 @@ def make_vendor_codec(row: VendorRow, codec: Codec, path: str | None) -> Codec:
     ``path`` stands in for the wire's own; its parameters but ``{model}`` are filled in.
     """
     asked, answered = RequestEdits(row), AnswerEdits(row)
-    if asked.is_needed or answered.is_needed or answered.knows_errors or path is not None:
-        kind = _FramedVendorCodec if isinstance(codec, Framed) else VendorCodec
-        return kind(codec, asked, answered, path)
-    return codec
+    return _wrapped(codec, asked, answered, path) if _differs(asked, answered) or path is not None else codec
+
+
+def _differs(asked: RequestEdits, answered: AnswerEdits) -> bool:
+    return asked.is_needed or answered.is_needed or answered.knows_errors
+
+
+def _wrapped(codec: Codec, asked: RequestEdits, answered: AnswerEdits, path: str | None = None) -> Codec:
+    kind = _FramedVendorCodec if isinstance(codec, Framed) else VendorCodec
+    return kind(codec, asked, answered, path)
+
+
+class _VendorTask:
+    """One task with a vendor's differences around it; see :class:`~mainstay.providers.tasks.exchange.Task`."""
+
+    def __init__(self, task: Task, asked: RequestEdits, answered: AnswerEdits) -> None:
+        self._task = task
+        self._asked = asked
+        self._answered = answered
+
+    def about(self, ask: Ask, target: Target) -> Codec:
+        """Return the codec of one call."""
+        return _wrapped(self._task.about(ask, target), self._asked, self._answered)
+
+
+def make_vendor_task(row: VendorRow, operation: Operation, task: Task) -> Task:
+    """Return ``task``, which is ``operation``, with the differences of ``row`` around it, or itself without any."""
+    about = _about(row, operation)
+    asked, answered = RequestEdits(about), AnswerEdits(about)
+    return _VendorTask(task, asked, answered) if _differs(asked, answered) else task
+
+
+def make_vendor_completions(row: VendorRow, codec: Codec) -> Codec:
+    """Return ``codec``, which is one of completions, with the differences of ``row`` around it."""
+    return make_vendor_codec(_about(row, Operation.COMPLETION), codec, None)
+
+
+def _about(row: VendorRow, operation: Operation) -> VendorRow:
+    """Return what of ``row`` is true of ``operation``, as a row whose conversations are that operation."""
+    own = row.tasks.get(operation) or TaskRow()
+    said: dict[str, object] = {"rejects": own.rejects, "renames": own.renames, "drops_null": own.drops_null}
+    said |= {"limit": "either", "tool_id_length": None, "reasoning": ""}
+    if operation is not Operation.COMPLETION:
+        said |= {"stream_options": True, "usage": (), "finish_reasons": {}}
+    return row.model_copy(update=said)
 
 
 def vendor_credentials(row: VendorRow, codec: Codec, key: str) -> tuple[tuple[bytes, bytes], ...]:
@@ -65,8 +108,11 @@ class VendorCodec:
             InvalidRequest: the caller's body is wrong in a way only a full reading shows.
         """
         path, body = self._codec.request(ask, target, stream=stream)
-        if self._asked.is_needed:
-            body = self._asked.apply(body, target.model, ask.dialect)
+        if self._asked.is_needed and isinstance(ask.found, Form):
+            body = self._asked.apply_form(body, ask.kind, target.model, ask.dialect)
+        elif self._asked.is_needed:
+            translated = ask.dialect is not self.dialect
+            body = self._asked.apply(body, target.model, ask.dialect, translated=translated)
         if self._path is not None:
             # Names of models may hold slashes and colons, which belong into a path.
             path = self._path.replace(_MODEL, quote(target.upstream or ask.model, safe="/:@")).encode()

@@ -15,6 +15,7 @@ from mainstay.core.errors import InvalidRequest, Unsupported
 from mainstay.core.events import Dialect
 from mainstay.providers.lacking import caller_word
 from mainstay.providers.openai.wire import Fields, read_fields, read_list
+from mainstay.providers.tasks.form import FormReader
 from mainstay.providers.vendors.row import VendorRow
 
 __all__ = ["AnswerEdits", "RequestEdits", "find_values"]
@@ -52,10 +53,10 @@ class RequestEdits:
             self._rejects or self._renames or row.drops_null or self._no_stream_options or row.tool_id_length
         )
 
-    def apply(self, body: bytes, model: str, dialect: Dialect) -> bytes:
+    def apply(self, body: bytes, model: str, dialect: Dialect, *, translated: bool = False) -> bytes:
         """Return ``body`` as the vendor takes it; the same object when nothing had to change.
 
-        ``dialect`` is the caller's, whose names a refusal uses.
+        ``dialect`` is the caller's, whose names a refusal uses; ``translated``: the body is of another one.
 
         Raises:
             Unsupported: it has a field that the vendor refuses; ``param`` is its place.
@@ -65,7 +66,7 @@ class RequestEdits:
         for refusal in self._rejects:
             place = refusal.find(fields)
             if place is not None:
-                raise refusal.error(caller_word(place, dialect), model)
+                raise refusal.error(caller_word(place, dialect, sent=translated), model)
         changed = False
         for name, theirs in self._renames:
             changed = (name in fields and _rename(fields, name, theirs)) or changed
@@ -80,6 +81,35 @@ class RequestEdits:
         if self._id_length is not None and b'"tool_call' in body:
             changed = _shorten_ids(fields, self._id_length) or changed
         return msgspec.json.encode(fields) if changed else body
+
+    def apply_form(self, body: bytes, kind: bytes, model: str, dialect: Dialect) -> bytes:
+        """Do the same to a form; ``kind`` is its content type. What a form cannot hold, as null, is no concern here.
+
+        Raises:
+            Unsupported, InvalidRequest: as :meth:`apply`.
+        """
+        if not self._rejects and not self._renames:
+            return body
+        reader = FormReader(kind)
+        reader.feed(body)
+        form = reader.finish()
+        fields = {
+            part.name.removesuffix("[]"): msgspec.Raw(
+                msgspec.json.encode(
+                    "" if part.filename is not None else body[part.start : part.end].decode("utf-8", "replace")
+                )
+            )
+            for part in form.parts
+        }
+        for refusal in self._rejects:
+            place = refusal.find(fields)
+            if place is not None:
+                raise refusal.error(caller_word(place, dialect), model)
+        names = {name: theirs for name, theirs in self._renames if name in fields}
+        for name, theirs in names.items():
+            if theirs in fields:
+                raise _both(name, theirs)
+        return form.renamed(names) if names else body
 
 
 class _Refusal:
@@ -129,8 +159,12 @@ def _rename(fields: Fields, name: str, theirs: str) -> bool:
     if there is None or bytes(there) == _NULL:
         fields[theirs] = value
     elif bytes(value) not in (_NULL, bytes(there)):
-        raise InvalidRequest(f"'{name}' and '{theirs}' mean the same here; give one of them.", param=name)
+        raise _both(name, theirs)
     return True
+
+
+def _both(name: str, theirs: str) -> InvalidRequest:
+    return InvalidRequest(f"'{name}' and '{theirs}' mean the same here; give one of them.", param=name)
 
 
 def _shorten_ids(fields: Fields, length: int) -> bool:

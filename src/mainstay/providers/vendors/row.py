@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from mainstay.core.config import HeaderName, Section, check_url
 from mainstay.core.target import Feature, Operation
 
-__all__ = ["MODEL", "OFFERED", "ErrorMeaning", "VendorRow", "Wire", "placeholders"]
+__all__ = ["MODEL", "OFFERED", "ErrorMeaning", "TaskRow", "VendorRow", "Wire", "placeholders"]
 
 Wire = Literal["openai", "anthropic", "responses", "gemini", "vertex", "cohere", "bedrock"]
 ErrorMeaning = Literal["context", "filter", "quota", "credential", "rate", "overloaded", "failed", "refused"]
@@ -70,6 +70,20 @@ _Place = Annotated[str, AfterValidator(_place)]
 _Word = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
+class TaskRow(Section):
+    """Where one thing that a vendor has besides conversations differs."""
+
+    rejects: tuple[Annotated[str, AfterValidator(_refusal)], ...] = ()
+    """Fields of its requests that are refused, or taken and ignored; see ``vendors.NAME.rejects``. Of a form, its
+    parts."""
+
+    renames: dict[_Word, _Word] = {}
+    """Fields of its requests that are called otherwise: our name to the vendor's."""
+
+    drops_null: bool = False
+    """Whether fields that are null are left out of its requests, because they are refused."""
+
+
 class VendorRow(Section):
     """One vendor, or one server that people run themselves."""
 
@@ -124,15 +138,19 @@ class VendorRow(Section):
     """The name it knows for the limit of an answer's tokens; the other is renamed to it."""
 
     rejects: tuple[Annotated[str, AfterValidator(_refusal)], ...] = ()
-    """Fields of a request that it refuses, or takes and ignores: a request that has one is answered 400 before it is
-    sent. ``user`` is a field, ``messages[].name`` one of every message, ``tool_choice=required`` a field with that
+    """Fields of a conversation that it refuses, or takes and ignores: a request that has one is answered 400 before it
+    is sent. ``user`` is a field, ``messages[].name`` one of every message, ``tool_choice=required`` a field with that
     value only. A field that is null counts as absent."""
 
     renames: dict[_Word, _Word] = {}
-    """Fields of a request that it calls otherwise: our name to its name."""
+    """Fields of a conversation that it calls otherwise: our name to its name."""
 
     drops_null: bool = False
-    """Whether fields that are null are left out of a request, because it refuses them."""
+    """Whether fields that are null are left out of a conversation's requests, because it refuses them."""
+
+    tasks: dict[Operation, TaskRow] = {}
+    """Where what it offers besides conversations differs: the same for ``embeddings``, ``text_completion`` and so on.
+    Its ``errors`` are those of all it has."""
 
     stream_options: bool = True
     """Whether it takes ``stream_options``. If not it reports the usage of a stream unasked."""
@@ -188,6 +206,8 @@ class VendorRow(Section):
         unknown = sorted({*self.offers, *self.paths} - set(OFFERED.get(self.wire, ())))
         if unknown:
             raise ValueError(f"offers '{unknown[0]}', which the wire '{self.wire}' does not have here")
+        if others := sorted({*self.tasks} - {*self.offers, *self.paths}):
+            raise ValueError(f"has differences of '{others[0]}', which it does not offer")
         if self.wire != "openai":
             for field in _CHAT_ONLY:
                 if getattr(self, field) != type(self).model_fields[field].default:

@@ -12,7 +12,7 @@ from mainstay.providers.port import Codec
 
 __all__ = ["WIRES", "make_codec", "speaks"]
 
-#: The module of each wire's codec, and its class, which takes no argument.
+#: The module of each wire's codec, and its class.
 WIRES: Mapping[str, tuple[str, str]] = {
     "openai": ("mainstay.providers.openai.codec", "OpenAICodec"),
     "anthropic": ("mainstay.providers.anthropic.codec", "AnthropicCodec"),
@@ -22,6 +22,9 @@ WIRES: Mapping[str, tuple[str, str]] = {
     "cohere": ("mainstay.providers.cohere.codec", "CohereCodec"),
     "bedrock": ("mainstay.providers.bedrock.codec", "BedrockCodec"),
 }
+#: Wires on which an account seals reasoning for itself; their codecs are told whose they are. Claude's signatures are
+#: good at every account, as its maker documents.
+_SEALS = frozenset({"responses", "gemini", "vertex"})
 
 
 def speaks(wire: str) -> bool:
@@ -32,7 +35,11 @@ def speaks(wire: str) -> bool:
         return False
 
 
-def make_codec(wire: str) -> Codec:
-    """Return a codec for ``wire``, which :func:`speaks` says is there."""
+def make_codec(wire: str, maker: str = "") -> Codec:
+    """Return a codec for ``wire``, which :func:`speaks` says is there.
+
+    ``maker`` is the provider it is for, named on what no other can open; "" where nothing of that is read.
+    """
     module, name = WIRES[wire]
-    return cast("Codec", getattr(import_module(module), name)())
+    made = getattr(import_module(module), name)
+    return cast("Codec", made(maker) if wire in _SEALS else made())

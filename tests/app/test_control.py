@@ -81,7 +81,7 @@ def test_a_rolling_restart_under_load_loses_no_request_and_no_stream(tmp_path: P
             out, errors = restart.communicate(timeout=30)
             assert (restart.returncode, errors) == (0, "")
             lines = out.splitlines()
-            everyone = [*(f"worker-{slot}" for slot in range(workers)), "control"]
+            everyone = [*(f"worker-{slot}" for slot in range(workers)), "ledger", "control"]
             assert [line.split(":")[0] for line in lines if " is replaced by " in line] == everyone
             assert lines[-2:] == [
                 "All new processes serve; the old ones finish what they are answering.",

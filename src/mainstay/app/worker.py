@@ -1,19 +1,13 @@
-"""The only place that knows everyone: configuration → rooms → line → ASGI application, and the processes around it.
-
-``plan`` says what the supervisor runs, ``worker_main`` is a gateway worker, ``control_main`` the process that owns the
-database. Workers hold the configuration, the keys and the line in memory and never touch the database.
-"""
+"""A gateway worker: configuration → rooms → line → ASGI application, on one event loop."""
 
 import asyncio
-import contextlib
 import gc
 import os
-import pickle
 import resource
 import socket
-import threading
 from collections.abc import Sequence
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,35 +15,37 @@ import uvloop
 
 from mainstay.api.asgi import Api
 from mainstay.api.health import HealthEndpoints
+from mainstay.api.passing import Passing
+from mainstay.app.payload import unpack
 from mainstay.assembly import Blueprint, Rooms, show_standings
+from mainstay.assembly.gauges import show_till
+from mainstay.assembly.kept import redacted_routes
 from mainstay.batches.desk import Desk
 from mainstay.config.load import Loaded
+from mainstay.core.clock import wall_ms
 from mainstay.core.errors import SetupError
-from mainstay.core.ports import Origin
-from mainstay.engines.config import LlamaCppConfig
-from mainstay.engines.llamacpp import LlamaCpp
-from mainstay.engines.null import NoEngine
+from mainstay.cost.teller import Teller
+from mainstay.cost.till import Till
+from mainstay.energy.service import open_meters
+from mainstay.energy.tally import Tally
+from mainstay.governance.content import ContentRedactor, ContentSealer
+from mainstay.governance.ring import SealRing
 from mainstay.identity.keyring import open_keyring, snapshot_path
-from mainstay.identity.keys import load_pepper
 from mainstay.runtime.client import LeanTransport
 from mainstay.runtime.leash import Leash
 from mainstay.runtime.server import Limits, Server
-from mainstay.runtime.state import has_begun, read_state
-from mainstay.runtime.supervisor import Listen, Plan
+from mainstay.runtime.state import read_state
 from mainstay.store.journal import Journal
 from mainstay.store.kv import open_key_values
+from mainstay.store.kv_sealed import SealedKeyValues
 from mainstay.telemetry.logs import configure_logs
 from mainstay.telemetry.metrics import Slab, exposition
 from mainstay.telemetry.stage import Observer
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from mainstay.api.grpc.listener import GrpcListener
-    from mainstay.batches.jobs import Runner
-    from mainstay.telemetry.jobs import Loader
 
-__all__ = ["control_main", "plan", "worker_main"]
+__all__ = ["worker_main"]
 
 _log = structlog.get_logger("mainstay.app")
 #: Seconds between two looks at the keys' snapshot; a revocation is in force on every worker within this.
@@ -63,27 +59,6 @@ _STATES = {
     "limited": "upstream_limits_rate",
     "refused": "upstream_refuses_credential",
 }
-
-
-def plan(loaded: Loaded, secret: bytes) -> Plan:
-    """Return what the supervisor must run for a configuration.
-
-    ``secret`` is what the engines' keys are made from; the same one gives unchanged engines unchanged programs.
-
-    Raises:
-        StartError: a local model's file is missing or damaged, or its engine is not installed.
-    """
-    config = loaded.config
-    rows = {name: row for name, row in config.providers.items() if isinstance(row, LlamaCppConfig)}
-    engine = LlamaCpp(rows, loaded.home, loaded.base, secret) if rows else NoEngine()
-    listen = Listen(config.server.host, config.server.port, config.server.workers)
-    payload = pickle.dumps((loaded, dict(engine.addresses())))
-    return Plan(payload, engine.programs(), listen, config.server.drain)
-
-
-def _unpack(payload: bytes) -> Blueprint:
-    # The bytes come from our own parent over a private socket pair, so that secrets touch no disk.
-    return Blueprint(*pickle.loads(payload))  # noqa: S301  # never from outside this process tree
 
 
 def _parts(home: Path) -> tuple[bool, dict[str, str]]:
@@ -105,14 +80,33 @@ class _Worker:
         self._loaded = loaded = blueprint.loaded
         self._home = home = loaded.home
         self._ring = open_keyring(home)
-        self._values = open_key_values(loaded.config.store.url, home)
+        self._seals = SealRing(home, loaded.config.governance.sealing)
+        self._seals.refresh()
+        self._redactor = ContentRedactor()
+        self._redactor.routes = redacted_routes(loaded.config)
+        self._values = SealedKeyValues(open_key_values(loaded.config.store.url, home), self._seals.seal)
         batches = loaded.config.batches
-        self._desk = Desk(loaded.config.store.url, home, batches) if batches.enabled else None
-        self._rooms = Rooms(self._ring, self._note_probe, self._values)
+        self._desk = self._open_desk(loaded) if batches.enabled else None
+        self._passing = Passing(home, LeanTransport)
+        process = f"{slot}-{token_hex(6)}"
+        self._teller = Teller(home, process)
+        self._till = Till(self._teller.purses)
+        # A meter counts the machine: only one worker that has all calls of the engines here can say whose it was.
+        single = loaded.config.server.workers == 1 and bool(blueprint.engines)
+        self._tally = Tally(open_meters() if single else ())
+        self._rooms = Rooms(self._ring, self._till, self._tally, self._note_probe, self._values)
         self._gate = self._rooms.gate(blueprint)
         self._journal = Journal(home / "journal", slot)
         self._slab = Slab(home / "run" / "metrics", str(slot))
-        self._observer = Observer(self._journal, self._slab, slot, access=loaded.config.telemetry.log.access)
+        access = loaded.config.telemetry.log.access
+        self._observer = Observer(
+            self._journal,
+            self._slab,
+            slot,
+            (self._till, self._tally, self._redactor, ContentSealer(self._seals.seal)),
+            process=process,
+            access=access,
+        )
         self._lag = self._slab.counter("mainstay_event_loop_lag_seconds", str(slot))
         self._memory = self._slab.counter("mainstay_worker_resident_memory_bytes", str(slot))
         self._slot = str(slot)
@@ -120,6 +114,8 @@ class _Worker:
         self._limit: float | None = None
         self._due = 0.0
         self._ticks = 0
+        #: What the till had counted when it was last shown.
+        self._counted = (0, 0)
         #: By model: how it was when that was last looked at, and how its last probe ended.
         self._states: dict[str, str] = {}
         self._probed: dict[str, str] = {}
@@ -127,7 +123,7 @@ class _Worker:
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         metrics = self._home / "run" / "metrics"
         health = HealthEndpoints(lambda: _parts(self._home), self._rooms.describe, lambda: exposition(metrics))
-        api = Api(lambda: self._gate, self._observer, health, self._values, self._desk)
+        api = Api(lambda: self._gate, self._observer, health, self._values, self._desk, self._passing)
         server = Server(api, _limits(self._loaded), refuse=api.refusal, on_refused=api.refused)
         loop = asyncio.get_running_loop()
         self._leash.attach(loop, on_config=self._apply, on_drain=self._on_drain)
@@ -137,6 +133,7 @@ class _Worker:
         while not snapshot_path(self._home).exists() and not self._stop.is_set():  # noqa: ASYNC110 - another process's file
             await asyncio.sleep(0.01)
         self._ring.refresh()
+        self._teller.start()
         grpc = await self._open_grpc()
         await server.start(sockets)
         # Objects that live as long as the worker need not be looked at by every collection.
@@ -149,11 +146,16 @@ class _Worker:
             await server.drain(limit)
         else:
             await asyncio.gather(server.drain(limit), grpc.drain(limit))
+        await self._passing.aclose()
+        await self._teller.aclose()
         await self._rooms.aclose()
         await self._values.aclose()
         if self._desk is not None:
             await self._desk.aclose()
         self._journal.close()
+
+    def _open_desk(self, loaded: Loaded) -> Desk:
+        return Desk(loaded.config.store.url, self._home, loaded.config.batches, self._seals.seal)
 
     async def _open_grpc(self) -> "GrpcListener | None":
         """Listen for gRPC, where that is wanted; its library costs a worker that does not want it nothing."""
@@ -174,12 +176,14 @@ class _Worker:
         self._stop.set()
 
     def _apply(self, generation: int, payload: bytes) -> None:
-        blueprint = _unpack(payload)
+        blueprint = unpack(payload)
         loaded = blueprint.loaded
         self._gate = self._rooms.gate(blueprint)
         self._count_config(0)
         self._note_restart(self._loaded, loaded)
         self._loaded = loaded
+        self._seals.apply(loaded.config.governance.sealing)
+        self._redactor.routes = redacted_routes(loaded.config)
         self._count_config(1)
         self._leash.applied(generation)
         _log.info("config_applied", generation=generation, hash=loaded.hash)
@@ -210,11 +214,15 @@ class _Worker:
         self._lag.set(max(0.0, now - self._due))
         self._due = now + _TICK
         self._ring.refresh()
+        self._seals.refresh()
         self._memory.set(_resident())
+        self._teller.tick()
+        self._tally.sample(wall_ms(), self._rooms.local_calls)
         if not self._stop.is_set():
             self._rooms.probe(now)
         if self._ticks % _SHOW == 0:
             show_standings(self._rooms.standings, self._slab, self._slot, now)
+            self._counted = show_till(self._till, self._slab, self._slot, self._counted)
             self._note_states(now)
         self._ticks += 1
         loop.call_later(_TICK, self._tick)
@@ -257,7 +265,7 @@ def _resident() -> float:
 
 def worker_main(payload: bytes, slot: int, sockets: Sequence[socket.socket], leash: Leash) -> int:
     """Be a gateway worker until told to stop; called in a forked child. Return the exit code."""
-    blueprint = _unpack(payload)
+    blueprint = unpack(payload)
     log = blueprint.loaded.config.telemetry.log
     configure_logs(log.format, log.level, worker=slot)
     try:
@@ -270,87 +278,3 @@ def worker_main(payload: bytes, slot: int, sockets: Sequence[socket.socket], lea
         leash.failed(error.message, error.exit_code)
         return error.exit_code
     return 0
-
-
-def control_main(payload: bytes, leash: Leash) -> int:
-    """Own the database: migrate it, publish the keys, load the journals. Return the exit code.
-
-    On a drain it goes on until every journal is loaded.
-    """
-    # Only this process pays for the database library's import.
-    from mainstay.identity.service import Keys
-    from mainstay.store.sql import migrate, open_engine
-    from mainstay.telemetry.jobs import Loader
-
-    loaded = _unpack(payload).loaded
-    log = loaded.config.telemetry.log
-    configure_logs(log.format, log.level, worker="control")
-    _step_back()
-    try:
-        # A database that is missing after the start was moved: a new one would hold no key, and every call be refused.
-        engine = open_engine(loaded.config.store.url, create=not has_begun(loaded.home / "run"))
-        migrate(engine)
-        keys = Keys(engine, loaded.home)
-        keys.publish()
-    except SetupError as error:
-        leash.failed(error.message, error.exit_code)
-        return error.exit_code
-    loader = Loader(engine, loaded.home / "journal")
-    slab = Slab(loaded.home / "run" / "metrics", "control")
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=keys.run, args=(stop,), name="keys", daemon=True),
-        threading.Thread(target=loader.run, args=(stop,), name="loader", daemon=True),
-    ]
-    if loaded.config.batches.enabled:
-        threads.append(threading.Thread(target=_batches(loaded, engine).run, args=(stop,), name="batches", daemon=True))
-    for thread in threads:
-        thread.start()
-    alive = asyncio.run(_control(leash, loader, slab, threads))
-    stop.set()
-    for thread in threads:
-        thread.join()
-    loader.load_once()
-    engine.dispose()
-    return 0 if alive else 1
-
-
-def _batches(loaded: Loaded, engine: "Engine") -> "Runner":
-    """Return what works through batches: over the gateway's own port, with passes for their keys."""
-    from mainstay.batches.jobs import Runner, origin_of
-
-    def origin() -> Origin | None:
-        state = read_state(loaded.home / "run")
-        return origin_of(state.get("url", "")) if state is not None else None
-
-    pepper = load_pepper(loaded.home)
-    return Runner(engine, loaded.home, loaded.config.batches, pepper, origin, LeanTransport)
-
-
-def _step_back() -> None:
-    """Let the workers go first: loading records may wait, answering may not. Where there is no idle class, be nice."""
-    with contextlib.suppress(AttributeError, OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        return
-    os.nice(15)
-
-
-async def _control(leash: Leash, loader: "Loader", slab: Slab, threads: Sequence[threading.Thread]) -> bool:
-    """Answer the supervisor and publish the loader's counts until told to stop; False if a thread died."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    leash.attach(loop, on_config=lambda generation, _: leash.applied(generation), on_drain=lambda _: stop.set())
-    loaded = slab.counter("mainstay_records_loaded_total")
-    rejected = slab.counter("mainstay_records_rejected_total")
-    lag = slab.counter("mainstay_journal_lag_bytes")
-    leash.ready()
-    while not stop.is_set():
-        loaded.set(loader.loaded)
-        rejected.set(loader.rejected)
-        lag.set(loader.backlog)
-        if not all(thread.is_alive() for thread in threads):
-            # A fault nobody foresaw: end here, and the supervisor starts afresh.
-            return False
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 0.5)
-    return True

@@ -1,0 +1,41 @@
+"""What every page of the admin API works with, in one value. The control process makes one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from mainstay.config.load import Loaded
+from mainstay.identity.directory import Directory
+from mainstay.identity.keys import load_pepper
+from mainstay.identity.service import Keys
+from mainstay.identity.sessions import Doorkeeper
+
+__all__ = ["Office", "open_office"]
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The services behind the pages. ``loaded`` returns the configuration in force."""
+
+    engine: Engine
+    home: Path
+    loaded: Callable[[], Loaded]
+    keys: Keys
+    directory: Directory
+    doorkeeper: Doorkeeper
+    #: What login cookies are sealed with.
+    pepper: bytes
+
+
+def open_office(engine: Engine, keys: Keys, loaded: Callable[[], Loaded]) -> Office:
+    """Return the services over a migrated database.
+
+    Raises:
+        StartError: the secret that keys are hashed with cannot be read.
+    """
+    home = loaded().home
+    pepper = load_pepper(home)
+    doorkeeper = Doorkeeper(engine, pepper, lambda: loaded().config.identity.sessions)
+    return Office(engine, home, loaded, keys, Directory(engine), doorkeeper, pepper)

@@ -1,0 +1,62 @@
+"""Energy: what stands behind each row of ``models:``, and the numbers that calls of it are counted by."""
+
+import os
+from collections.abc import Callable
+
+from mainstay.batches.port import Begin
+from mainstay.config.schema import Config, ProviderConfig
+from mainstay.core.ports import Transport
+from mainstay.energy.footprint import Footprints
+from mainstay.energy.grid import all_zones
+from mainstay.energy.intensity import open_intensities
+from mainstay.energy.jobs import Windows
+from mainstay.energy.profile import Served, profile
+from mainstay.engines.config import LlamaCppConfig
+from mainstay.providers.bedrock.config import BedrockConfig
+from mainstay.providers.config import EchoConfig, VendorConfig
+
+__all__ = ["begin_of", "footprints_of", "served_of"]
+
+
+def footprints_of(config: Config) -> Footprints | None:
+    """Return the numbers of every model; None where energy is off. ``echo`` computes nothing and has none."""
+    if config.energy.method == "off":
+        return None
+    profiles = [
+        profile(served_of(name, config), config.energy, model.energy)
+        for name, model in config.models.items()
+        if not isinstance(config.providers[model.provider], EchoConfig)
+    ]
+    return Footprints(profiles, published=config.energy.method == "ecologits")
+
+
+def served_of(name: str, config: Config) -> Served:
+    """Return the model ``name`` as the room of energy sees it."""
+    model = config.models[name]
+    provider = config.providers[model.provider]
+    if isinstance(provider, LlamaCppConfig):
+        cores = provider.threads or os.cpu_count() or 1
+        # Its file says more of its size than the name a user gave it.
+        upstream = os.path.basename(provider.model).removesuffix(".gguf")
+        return Served(name, upstream, model.provider, provider.kind, local=True, cores=cores)
+    return Served(name, model.name or name, model.provider, provider.kind, _region(provider))
+
+
+def _region(provider: ProviderConfig) -> str:
+    """Return the zone that a provider's own settings name, or "" where they name none that is known."""
+    if isinstance(provider, BedrockConfig):
+        zone = f"aws:{provider.region}"
+    elif isinstance(provider, VendorConfig) and provider.kind.startswith("vertex"):
+        zone = f"gcp:{provider.parameters.get('location', '')}"
+    else:
+        return ""
+    return zone if zone in all_zones() else ""
+
+
+def begin_of(config: Config) -> Callable[[Transport], Begin] | None:
+    """Return what makes, of a transport, what tells when a batch begins; None where all begin at once."""
+    live = config.energy.live
+    if live is None or config.batches.when != "greenest":
+        return None
+    stale, refresh = config.energy.stale, config.energy.refresh
+    return lambda transport: Windows(open_intensities(live, transport), stale, refresh).begin
