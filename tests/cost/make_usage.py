@@ -230,6 +230,8 @@ _ANSWERS = {
 
 def tasks(dice: random.Random) -> Iterator[Case]:
     """Yield answers that are no conversations."""
+    answer: Case
+    usage: Case
     for kind, model in (
         ("openai", "text-embedding-3-small"),
         ("openai", "text-embedding-3-large"),

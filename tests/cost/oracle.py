@@ -66,7 +66,7 @@ def _openai_chat(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
     total += cached * _rate(rates, "cache_read", "input") + written * _rate(rates, "cache_write", "input")
     total += heard * _rate(rates, "audio_input", "input")
     total += (completion - spoken) * _rate(rates, "output") + spoken * _rate(rates, "audio_output", "output")
-    return total / _MILLION
+    return Decimal(total / _MILLION)
 
 
 def _deepseek(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
@@ -75,7 +75,7 @@ def _deepseek(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
     hit, miss = usage["prompt_cache_hit_tokens"], usage["prompt_cache_miss_tokens"]
     rates = _on(row, service, hit + miss)
     total = hit * _rate(rates, "cache_read", "input") + miss * _rate(rates, "input")
-    return (total + usage["completion_tokens"] * _rate(rates, "output")) / _MILLION
+    return Decimal((total + usage["completion_tokens"] * _rate(rates, "output")) / _MILLION)
 
 
 def _xai(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
@@ -89,7 +89,7 @@ def _xai(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
     # Thinking is reported beside what was written, and billed like it.
     made = usage["completion_tokens"] + _int(usage, "completion_tokens_details", "reasoning_tokens")
     total = (prompt - cached) * _rate(rates, "input") + cached * _rate(rates, "cache_read", "input")
-    return (total + made * _rate(rates, "output")) / _MILLION
+    return Decimal((total + made * _rate(rates, "output")) / _MILLION)
 
 
 def _stated(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
@@ -117,7 +117,9 @@ def _responses(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
         for item in answer["output"]
     )
     files = sum(item["type"] == "file_search_call" for item in answer["output"])
-    return total / _MILLION + (searches * _rate(rates, "searches") + files * _rate(rates, "tool_calls")) / _THOUSAND
+    return Decimal(
+        total / _MILLION + (searches * _rate(rates, "searches") + files * _rate(rates, "tool_calls")) / _THOUSAND
+    )
 
 
 def _anthropic(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
@@ -131,7 +133,7 @@ def _anthropic(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
     total += hour * _rate(rates, "cache_write_1h", "cache_write", "input")
     total += usage["output_tokens"] * _rate(rates, "output")
     searches = _int(usage, "server_tool_use", "web_search_requests")
-    return total / _MILLION + searches * _rate(rates, "searches") / _THOUSAND
+    return Decimal(total / _MILLION + searches * _rate(rates, "searches") / _THOUSAND)
 
 
 def _by_modality(details: Any) -> dict[str, int]:
@@ -161,7 +163,7 @@ def _gemini(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
     drawn, spoken = made.get("IMAGE", 0), made.get("AUDIO", 0)
     total += drawn * _rate(rates, "image_output", "output") + spoken * _rate(rates, "audio_output", "output")
     total += (_int(usage, "candidatesTokenCount") - drawn - spoken) * _rate(rates, "output")
-    return (total + _int(usage, "thoughtsTokenCount") * _rate(rates, "reasoning", "output")) / _MILLION
+    return Decimal((total + _int(usage, "thoughtsTokenCount") * _rate(rates, "reasoning", "output")) / _MILLION)
 
 
 def _bedrock(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
@@ -174,7 +176,7 @@ def _bedrock(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
     total = usage["inputTokens"] * _rate(rates, "input") + read * _rate(rates, "cache_read", "input")
     total += (written - hour) * _rate(rates, "cache_write", "input")
     total += hour * _rate(rates, "cache_write_1h", "cache_write", "input")
-    return (total + usage["outputTokens"] * _rate(rates, "output")) / _MILLION
+    return Decimal((total + usage["outputTokens"] * _rate(rates, "output")) / _MILLION)
 
 
 def _cohere(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
@@ -189,7 +191,7 @@ def _rerank(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
     del asked
     rates = _on(row, service, 0)
     if "rerank" in rates:
-        return _int(answer, "meta", "billed_units", "search_units") * rates["rerank"] / _THOUSAND
+        return Decimal(_int(answer, "meta", "billed_units", "search_units") * rates["rerank"] / _THOUSAND)
     return _int(answer, "usage", "total_tokens") * _rate(rates, "input") / _MILLION
 
 
@@ -197,7 +199,7 @@ def _embeddings(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
     del asked
     usage = answer["usage"]
     tokens = usage.get("prompt_tokens", usage["total_tokens"])
-    return tokens * _rate(_on(row, service, tokens), "input") / _MILLION
+    return Decimal(tokens * _rate(_on(row, service, tokens), "input") / _MILLION)
 
 
 def _transcript(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
@@ -208,15 +210,15 @@ def _transcript(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
         heard = usage["input_token_details"]["audio_tokens"]
         said = usage["input_tokens"] - heard
         total = heard * _rate(rates, "audio_input", "input") + said * _rate(rates, "input")
-        return (total + usage["output_tokens"] * _rate(rates, "output")) / _MILLION
+        return Decimal((total + usage["output_tokens"] * _rate(rates, "output")) / _MILLION)
     seconds = Decimal(usage["seconds"]) if usage is not None else Decimal(answer["duration"])
     seconds = max(seconds, Decimal(row.get("minimum_seconds", 0)))
-    return seconds * rates["audio_hour"] / 3600
+    return Decimal(seconds * rates["audio_hour"] / 3600)
 
 
 def _speech(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
     del answer
-    return len(asked["input"]) * _on(row, service, 0)["characters"] / _MILLION
+    return Decimal(len(asked["input"]) * _on(row, service, 0)["characters"] / _MILLION)
 
 
 def _images(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
@@ -232,7 +234,7 @@ def _images(answer: Raw, row: Row, service: str, asked: Raw) -> Decimal:
     total = seen * _rate(rates, "image_input", "input") + cached * _rate(rates, "cache_read", "input")
     total += (usage["input_tokens"] - seen - cached) * _rate(rates, "input")
     total += drawn * _rate(rates, "image_output", "output")
-    return (total + (usage["output_tokens"] - drawn) * _rate(rates, "output")) / _MILLION
+    return Decimal((total + (usage["output_tokens"] - drawn) * _rate(rates, "output")) / _MILLION)
 
 
 ORACLES: Mapping[str, Callable[[Raw, Row, str, Raw], Decimal]] = {

@@ -299,3 +299,37 @@ async def test_who_talks_nonsense_is_hung_up_on_and_harms_nobody(tmp_path: Path)
         assert await reader.read() == b""
         writer.close()
         await take(worker, MONEY, 10)
+
+
+async def test_a_limit_is_remembered_when_the_ledger_and_its_workers_are_replaced(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        first = house.worker("w1")
+        purse = await take(first, RATE, 7)
+        first.purses.settle(purse, 7, 7)
+        await until(lambda: house.used(RATE) is not None)
+        house.tellers.remove(first)
+        await first.aclose()
+        await house.close()
+        await house.open()
+        second = house.worker("w2")
+        assert await refused(take(second, RATE, 4))
+        await take_later(second, RATE, 3)
+
+
+async def test_a_limit_is_not_counted_twice_for_a_worker_that_lives_on(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        first = house.worker("w1")
+        purse = await take(first, RATE, 4)
+        first.purses.settle(purse, 4, 4)
+        await until(lambda: house.used(RATE) is not None)
+        await house.close()
+        await house.open()
+        await take_later(first, RATE, 6)
+        assert await refused(take(first, RATE, 1))
+
+
+async def test_what_was_kept_of_limits_may_be_damaged(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "ledger.json").write_text("[1, 2")
+    async with opened(tmp_path) as house:
+        await take(house.worker("w1"), RATE, 10)

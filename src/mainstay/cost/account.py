@@ -129,6 +129,14 @@ class Account:
                 bucket.used += amount
                 self.past[name, holder] = amount
 
+    def counted(self) -> list[tuple[str, str, int]]:
+        """What counts of each bucket: its name, the process that it is of ("" where that matters no more), how much."""
+        found = [(name, holder, amount) for (name, holder), amount in self.past.items() if name in self.buckets]
+        for name, bucket in self.buckets.items():
+            found += [(name, holder, amount) for holder, amount in bucket.held.items()]
+            found.append((name, "", bucket.used - sum(amount for key, amount in self.past.items() if key[0] == name)))
+        return [one for one in found if one[2] > 0]
+
 
 def names_of(bucket: str, pieces: int) -> tuple[str, ...]:
     """Return the names of the buckets that count together, the last of which is ``bucket``."""

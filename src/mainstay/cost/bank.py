@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from mainstay.cost.account import PLACE_MS, Account, Balances, Bucket, Waiting
 from mainstay.cost.notes import KEPT_MS, Ask, Give, Grant, Held, Level, Recall
 from mainstay.cost.rules import Unit
 
-__all__ = ["Bank", "Gauge"]
+__all__ = ["Bank", "Gauge", "Kept"]
 
 #: Part of what is left that one worker is granted at a time.
 _SHARE: Final = 4
@@ -26,6 +28,14 @@ _RECALL: Final = 250
 _AFTER: Final = 600_000
 #: The most that a message can carry of what a budget without a hard limit has spent.
 _WORD: Final = 1 << 62
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """What counts of one limit, for the bank that comes after: until when (wall-clock ms), and of each bucket how much
+    by which process."""
+
+    until: int
+    counted: tuple[tuple[str, str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +241,16 @@ class Bank:
                 account.alerted = name if over else None
             refused = account.refused == name
             found.append(Gauge(account.series, name, account.unit, account.limit, used, account.soft, due, refused))
+        return found
+
+    def rates(self) -> dict[str, Kept]:
+        """Return what counts of every limit of requests and tokens: nothing but this bank knows it."""
+        found = {}
+        for series, account in self._accounts.items():
+            if account.unit in (Unit.REQUESTS, Unit.TOKENS) and account.opened and account.buckets:
+                last = account.last()[1]
+                until = last.end + (last.end - last.start) * (account.pieces - 1)
+                found[series] = Kept(until, tuple(account.counted()))
         return found
 
     # Inside.

@@ -12,14 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol, cast
 
+import msgspec
 import structlog
 
 from mainstay.core.clock import monotonic, wall_ms
 from mainstay.cost.account import Balances
-from mainstay.cost.bank import Bank, Gauge
+from mainstay.cost.bank import Bank, Gauge, Kept
 from mainstay.cost.notes import Ask, Bye, Give, Grant, Hello, Level, Notes, Recall, pack
 from mainstay.cost.teller import bank_path, living
 from mainstay.runtime.local import listen_local
+from mainstay.store.files import write_atomic
 
 __all__ = ["Books", "Counter"]
 
@@ -29,6 +31,12 @@ _TICK: Final = 0.1
 _LOOK: Final = 5
 #: Seconds that limits of requests and tokens wait for a worker that does not call.
 _GATHER: Final = 3.0
+#: Ticks between two savings of what counts of limits: a ledger that is killed forgets as much of them.
+_SAVE: Final = 20
+_KEPT: Final = "ledger.json"
+
+
+_read_kept = msgspec.json.Decoder(dict[str, Kept]).decode
 
 
 class Books(Protocol):
@@ -67,6 +75,9 @@ class Counter:
         self._ticks = 0
         self._seen_dead: frozenset[str] = frozenset()
         self._began = monotonic()
+        #: Of limits, by the bank before; and what was last written down.
+        self._kept: dict[str, Kept] = {}
+        self._saved: dict[str, Kept] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set. Waits first until no other counter serves this home."""
@@ -74,6 +85,7 @@ class Counter:
         if descriptor is None:
             return
         self._began = monotonic()
+        self._kept = self._load()
         loop = asyncio.get_running_loop()
         try:
             server = await loop.create_unix_server(lambda: _Client(self), sock=listen_local(bank_path(self._home)))
@@ -86,8 +98,24 @@ class Counter:
                 client.close()
             for task in list(self._tasks):
                 task.cancel()
+            self._save(wall_ms())
         finally:
             os.close(descriptor)
+
+    def _load(self) -> dict[str, Kept]:
+        """Return what counted of limits when the bank before this one last wrote it down."""
+        try:
+            return _read_kept((self._home / "run" / _KEPT).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return {}
+
+    def _save(self, now: int) -> None:
+        """Write down what counts of limits: no record has it, and the next bank would begin anew."""
+        kept = {series: one for series, one in self._kept.items() if one.until > now} | self._bank.rates()
+        if kept != self._saved:
+            self._saved = kept
+            with suppress(OSError):
+                write_atomic(self._home / "run" / _KEPT, msgspec.json.encode(kept))
 
     async def _lock(self, stop: asyncio.Event) -> int | None:
         """Hold the lock of this home: two banks that grant the same would overspend."""
@@ -148,10 +176,15 @@ class Counter:
             # that has just begun would grant it a second time.
             while not (self._gathered(buckets) and (not buckets or await self._is_complete())):  # noqa: ASYNC110 - other processes' work
                 await asyncio.sleep(_TICK / 4)
-            spent = await asyncio.to_thread(self._books.spent, series, buckets) if buckets else {}
+            spent = await asyncio.to_thread(self._books.spent, series, buckets) if buckets else self._before(series)
         except Exception as error:  # noqa: BLE001  # a database fails in its driver's own ways; nothing is granted then
             _log.warning("ledger_cannot_read", advice="budgets wait for the database", error=type(error).__name__)
         self._bank.opened(series, spent, wall_ms())
+
+    def _before(self, series: str) -> Balances:
+        """Return what counted of a limit under the bank before."""
+        kept = self._kept.pop(series, None)
+        return {(name, holder): amount for name, holder, amount in kept.counted} if kept is not None else {}
 
     def _gathered(self, buckets: tuple[str, ...]) -> bool:
         """Whether all who live have said what they hold; for rates, which have no buckets, long enough was waited."""
@@ -172,6 +205,8 @@ class Counter:
         self._ticks += 1
         if self._ticks % _LOOK:
             return
+        if self._ticks % _SAVE == 0:
+            self._save(now)
         self._show(self._bank.gauges(now))
         if self._bank.dead and (self._burying is None or self._burying.done()):
             # One that only lost its connection is not dead, and will be back.
