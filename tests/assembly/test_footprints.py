@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from mainstay.assembly.footprints import footprints_of, served_of
+from mainstay.assembly.footprints import Footprinting, footprints_of, served_of
 from mainstay.config.schema import Config
+from mainstay.core.record import Attempt, Record
 from mainstay.core.usage import Usage
 
 PROVIDERS: dict[str, Any] = {
@@ -49,3 +50,15 @@ def test_a_local_engine_is_known_by_its_file_and_threads_and_a_region_by_its_clo
 def test_a_region_that_no_table_has_is_not_made_up() -> None:
     providers = PROVIDERS | {"aws": {"kind": "bedrock", "region": "mx-central-1", "api_key": "k"}}
     assert served_of("haiku", config(providers=providers)).region == ""
+
+
+def test_records_get_their_energy_as_they_are_loaded_and_only_once() -> None:
+    footprinting = Footprinting(config(energy={"zone": "FR"}))
+    record = Record.opened("chat", "POST", "/v1/chat/completions")
+    record.attempts = [Attempt(target="llama", usage=Usage(input=100, output=100))]
+    footprinting.settle(record)
+    assert (record.energy_method, record.carbon_g is not None) == ("modelled", True)
+    measured = Record.opened("chat", "POST", "/v1/chat/completions")
+    measured.attempts, measured.energy_method = record.attempts, "measured"
+    footprinting.settle(measured)
+    assert (measured.energy_method, measured.energy_wh) == ("measured", None)

@@ -107,8 +107,8 @@ OWN: dict[str, set[str]] = {
         "secrets", "normalise", "confusables", "decoding", "injection",
         "personal", "pseudonyms", "restore", "surrogates",
         "provenance", "canary", "taint",  # who said what, and what may follow
-        "encoder", "hashed", "heads", "models", "pieces", "tensors", "wordpiece", "weights",  # our own small models
-        "novelty", "drift", "cues",
+        "encoder", "hashed", "heads", "models", "tensors", "wordpiece", "weights",  # our own small models
+        "novelty", "drift", "cues", "groups", "moderation", "refusal",
     },
     "tools": {
         "protocol", "mcp", "stdio", "results",  # the Model Context Protocol

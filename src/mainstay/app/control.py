@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from mainstay.api.admin.listener import AdminListener
+    from mainstay.assembly.footprints import Footprinting
     from mainstay.batches.jobs import Runner
     from mainstay.store.sealing import KeyedSeal
     from mainstay.telemetry.jobs import Loader
@@ -52,6 +53,7 @@ def control_main(payload: bytes, leash: Leash) -> int:
     # Only this process pays for the import of the database library and the web framework.
     from mainstay.api.admin.listener import AdminListener
     from mainstay.app.upkeep import Upkeep
+    from mainstay.assembly.footprints import Footprinting
     from mainstay.cost.store import post
     from mainstay.identity.directory import Directory
     from mainstay.identity.service import Keys
@@ -74,7 +76,8 @@ def control_main(payload: bytes, leash: Leash) -> int:
     except SetupError as error:
         leash.failed(error.message, error.exit_code)
         return error.exit_code
-    loader = Loader(engine, loaded.home / "journal", post=post)
+    footprinting = Footprinting(loaded.config)
+    loader = Loader(engine, loaded.home / "journal", post=post, enrich=footprinting.settle)
     slab = Slab(loaded.home / "run" / "metrics", "control")
     stop = threading.Event()
     threads = [
@@ -87,7 +90,7 @@ def control_main(payload: bytes, leash: Leash) -> int:
         threads.append(threading.Thread(target=runner.run, args=(stop,), name="batches", daemon=True))
     for thread in threads:
         thread.start()
-    alive = asyncio.run(_control(leash, loader, slab, threads, admin))
+    alive = asyncio.run(_control(leash, loader, slab, threads, admin, footprinting))
     stop.set()
     for thread in threads:
         thread.join()
@@ -119,7 +122,12 @@ def _step_back() -> None:
 
 
 async def _control(
-    leash: Leash, loader: "Loader", slab: Slab, threads: Sequence[threading.Thread], admin: "AdminListener"
+    leash: Leash,
+    loader: "Loader",
+    slab: Slab,
+    threads: Sequence[threading.Thread],
+    admin: "AdminListener",
+    footprinting: "Footprinting",
 ) -> bool:
     """Answer the supervisor and workers and publish the loader's counts until told to stop; False if a thread died."""
     loop = asyncio.get_running_loop()
@@ -134,8 +142,10 @@ async def _control(
     loaded = slab.counter("mainstay_records_loaded_total")
     rejected = slab.counter("mainstay_records_rejected_total")
     lag = slab.counter("mainstay_journal_lag_bytes")
+    transport = LeanTransport()
     leash.ready()
     while not stop.is_set():
+        footprinting.tick(admin.loaded.config, transport)
         loaded.set(loader.loaded)
         rejected.set(loader.rejected)
         lag.set(loader.backlog)
@@ -145,4 +155,5 @@ async def _control(
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 0.5)
     await admin.drain(5.0)
+    await transport.aclose()
     return True

@@ -99,11 +99,14 @@ class _Worker:
         self._journal = Journal(home / "journal", slot)
         self._slab = Slab(home / "run" / "metrics", str(slot))
         access = loaded.config.telemetry.log.access
+        # Energy that no meter measures is found when the record is loaded: nobody waits for it.
+        measured = (self._tally,) if self._tally.measures else ()
+        settlers = (self._till, *measured, self._redactor, ContentSealer(self._seals.seal))
         self._observer = Observer(
             self._journal,
             self._slab,
             slot,
-            (self._till, self._tally, self._redactor, ContentSealer(self._seals.seal)),
+            settlers,
             process=process,
             access=access,
         )

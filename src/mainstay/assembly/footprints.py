@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 from mainstay.batches.port import Begin
 from mainstay.config.schema import Config, ProviderConfig
@@ -9,13 +10,14 @@ from mainstay.core.ports import Transport
 from mainstay.energy.footprint import Footprints
 from mainstay.energy.grid import all_zones
 from mainstay.energy.intensity import open_intensities
-from mainstay.energy.jobs import Windows
+from mainstay.energy.jobs import Today, Windows
 from mainstay.energy.profile import Served, profile
+from mainstay.energy.tally import Tally
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.providers.bedrock.config import BedrockConfig
 from mainstay.providers.config import EchoConfig, VendorConfig
 
-__all__ = ["begin_of", "footprints_of", "served_of"]
+__all__ = ["Footprinting", "begin_of", "footprints_of", "served_of", "today_of"]
 
 
 def footprints_of(config: Config) -> Footprints | None:
@@ -28,6 +30,35 @@ def footprints_of(config: Config) -> Footprints | None:
         if not isinstance(config.providers[model.provider], EchoConfig)
     ]
     return Footprints(profiles, published=config.energy.method == "ecologits")
+
+
+def today_of(config: Config, transport: Transport, tally: Tally) -> Today | None:
+    """Return what has ``tally`` count by today's grid; None where the configuration names no source of it."""
+    energy = config.energy
+    if energy.live is None or energy.zone is None or energy.method == "off":
+        return None
+    windows = Windows(open_intensities(energy.live, transport), energy.stale, energy.refresh)
+    return Today(windows, partial(tally.shift, energy.zone))
+
+
+class Footprinting:
+    """Finds the energy of records as they are loaded, by the configuration in force and today's grid."""
+
+    def __init__(self, config: Config) -> None:
+        self._tally = Tally()
+        self._config: Config | None = None
+        self._today: Today | None = None
+        self.settle = self._tally.settle
+        self._tally.renew(footprints_of(config), frozenset())
+
+    def tick(self, config: Config, transport: Transport) -> None:
+        """To be called now and then, in a running event loop, with the configuration that is in force."""
+        if config is not self._config:
+            self._config = config
+            self._tally.renew(footprints_of(config), frozenset())
+            self._today = today_of(config, transport, self._tally)
+        if self._today is not None:
+            self._today.tick()
 
 
 def served_of(name: str, config: Config) -> Served:

@@ -6,13 +6,12 @@ was learnt of them.
 
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import msgspec
 
 from mainstay.api.gate import Gate, Served
-from mainstay.assembly.footprints import footprints_of
+from mainstay.assembly.footprints import footprints_of, today_of
 from mainstay.assembly.prices import ledger_stages, prices_of, shown
 from mainstay.assembly.routes import admission_of, probe_of, route_of
 from mainstay.assembly.targets import local_endpoint, reached, target_of, vendors_of
@@ -25,8 +24,7 @@ from mainstay.core.timeouts import Timeouts
 from mainstay.cost.stage import Charge
 from mainstay.cost.till import Priced, Till
 from mainstay.energy import Footprints
-from mainstay.energy.intensity import open_intensities
-from mainstay.energy.jobs import Today, Windows
+from mainstay.energy.jobs import Today
 from mainstay.energy.tally import Tally
 from mainstay.engines.port import EngineAddress
 from mainstay.guardrails import Screens
@@ -141,7 +139,8 @@ class Rooms:
         footprints = footprints_of(config)
         self._local = frozenset(name for name, row in config.models.items() if row.provider in engines)
         self._tally.renew(footprints, self._local)
-        self._renew_today(config)
+        measured = self._tally if self._tally.measures else None
+        self._today = today_of(config, self._transport(False, None), measured) if measured is not None else None
         targets = _targets(config, engines, vendors, others, prices, footprints)
         hold, charge = ledger_stages(config.cost, self._till)
         standings = self._standings(config, targets, vendors)
@@ -178,15 +177,6 @@ class Rooms:
         keys = self._ring if config.identity.required else self._open
         now, origins = int(time.time()), frozenset(config.mcp.origins)
         return Gate(served, keys, loaded.hash, now, config.overload.classes, config.responses, origins)
-
-    def _renew_today(self, config: Config) -> None:
-        """Follow today's carbon intensity, where the configuration names a source of it."""
-        energy = config.energy
-        self._today = None
-        if energy.live is None or energy.zone is None or energy.method == "off":
-            return
-        windows = Windows(open_intensities(energy.live, self._transport(False, None)), energy.stale, energy.refresh)
-        self._today = Today(windows, partial(self._tally.shift, energy.zone))
 
     def _renew_probes(
         self,

@@ -50,10 +50,12 @@ def load_newest(engine: "Engine", loaded: Loaded) -> None:
     """
     from sqlalchemy.exc import SQLAlchemyError
 
+    from mainstay.assembly.footprints import Footprinting
     from mainstay.cost.store import post
     from mainstay.telemetry.jobs import Loader
 
     try:
-        Loader(engine, loaded.home / "journal", post=post).load_once()
+        enrich = Footprinting(loaded.config).settle
+        Loader(engine, loaded.home / "journal", post=post, enrich=enrich).load_once()
     except (SQLAlchemyError, OSError) as error:
         typer.echo(f"The newest records could not be loaded yet ({type(error).__name__}).", err=True)

@@ -1,7 +1,8 @@
 """Puts the footprint of each call into its record: of all its attempts together, measured where there is a meter.
 
-Lives in a gateway worker and is asked once for each record. A meter counts a machine, so it says what a call took only
-where one worker has all the calls of the engines on it; otherwise, and for what is bought, it is modelled.
+Asked once for each record: by the worker while it settles it where a meter counts, else by whoever loads it, since
+nobody waits for the figure. A meter counts a machine, so it says what a call took only where one worker has all the
+calls of the engines on it; otherwise, and for what is bought, it is modelled.
 """
 
 from collections.abc import Sequence
@@ -33,6 +34,11 @@ class Tally:
         self._local: frozenset[str] = frozenset()
 
     @property
+    def measures(self) -> bool:
+        """Whether there is a meter that can be read."""
+        return bool(self._meters)
+
+    @property
     def idle_joules(self) -> float:
         """What the meters counted while no engine here was asked anything."""
         return self._sharing.idle
@@ -56,7 +62,7 @@ class Tally:
 
     def settle(self, record: Record) -> None:
         """Put the footprint of all attempts into ``record``; where nothing is known, say why."""
-        if self._footprints is None or not record.attempts:
+        if self._footprints is None or not record.attempts or record.energy_method:
             return
         found = [one for attempt in record.attempts if (one := self._of(record, attempt)) is not None]
         if not found:

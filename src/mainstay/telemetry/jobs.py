@@ -44,7 +44,7 @@ class _Moved(Exception):
 class Loader:
     """Loads the journals in ``directory`` into the database behind ``engine``. For one thread.
 
-    ``post`` is given the records of each transaction, in it.
+    ``enrich`` puts into each record what nobody waited for; ``post`` is given the records of each transaction, in it.
 
     ``loaded`` and ``rejected`` count lines since the start; ``backlog`` is the bytes that were waiting after
     the last round.
@@ -58,8 +58,10 @@ class Loader:
         batch_bytes: int = 1024 * 1024,
         max_rejected: int = 64 * 1024 * 1024,
         post: Post = lambda *_: None,
+        enrich: Callable[[Record], None] = lambda _: None,
     ) -> None:
         self._post = post
+        self._enrich = enrich
         self._engine = engine
         self._directory = directory
         self._batch_bytes = batch_bytes
@@ -145,6 +147,7 @@ class Loader:
                 record = _decode(line)
                 if record.cost_usd is not None:
                     to_picousd(record.cost_usd)
+                self._enrich(record)
             except ValueError as error:  # msgspec's errors and bad UTF-8 are ValueErrors
                 bad.append((line, str(error)))
                 continue

@@ -277,6 +277,8 @@ def read_usage(usage: WireUsage | None, tier: object = None) -> Usage | None:
         return None
     asked, made = asked or 0, made or 0
     before, after = usage.prompt_tokens_details or _NO_INPUT, usage.completion_tokens_details or _NO_OUTPUT
+    if not tier and not _says_more(usage, before, after):
+        return Usage(asked, made)
     read = _first(
         before.cached_tokens, usage.prompt_cache_hit_tokens, usage.cached_tokens, usage.cache_read_input_tokens
     )
@@ -304,6 +306,16 @@ def read_usage(usage: WireUsage | None, tier: object = None) -> Usage | None:
         service=served,
         reported=cost,
     )
+
+
+def _says_more(usage: WireUsage, before: _InputDetails, after: _OutputDetails) -> object:
+    """Whether anything but the two totals is said: most answers say nothing else, and need no closer look."""
+    given = before.cached_tokens or before.audio_tokens or before.image_tokens or before.cache_write_tokens
+    made = after.reasoning_tokens or after.audio_tokens or after.image_tokens or before.cache_creation_tokens
+    cached = usage.prompt_cache_hit_tokens or usage.cached_tokens or usage.cache_read_input_tokens
+    more = usage.cache_creation_input_tokens or usage.num_search_queries or usage.num_sources_used
+    cost = usage.cost is not None or usage.estimated_cost is not None or usage.cost_in_usd_ticks is not None
+    return given or made or cached or more or cost
 
 
 def _cost(usage: WireUsage) -> int | None:

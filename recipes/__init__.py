@@ -1,0 +1,1 @@
+"""Recipes: how the weights that Mainstay ships were trained."""

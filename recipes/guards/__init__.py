@@ -1,0 +1,1 @@
+"""How the weights of Mainstay's own guards were made. Read README.md beside this file first."""

@@ -1,0 +1,1 @@
+"""How the model of names and the lists of ``mainstay.guardrails.personal`` are made; see ``README.md``."""
