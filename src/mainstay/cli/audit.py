@@ -90,7 +90,9 @@ def _verify(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check the whole log: every event, their order, every checkpoint, and the anchor.
+    """Check the whole log.
+
+    Every event, their order, every checkpoint, and the anchor.
 
     Finds any edit, deletion, reordering or truncation. The exit code is 1 if something is found.
 
@@ -113,7 +115,9 @@ def _verify(
 
 @app.command("checkpoint")
 def _checkpoint(config: ConfigOption = None, as_json: AsJson = False) -> None:
-    """Sign the log as it stands now and add that to the anchor. A running server does so by itself.
+    """Sign the log as it stands now.
+
+    And add that to the anchor. A running server does so by itself.
 
     \b
     Examples:
@@ -140,7 +144,9 @@ def _proof(
         bool, typer.Option("--growth", help="That the newest checkpoint's log begins with that of NUMBER events.")
     ] = False,
 ) -> None:
-    """Print the proof that an event is in the signed log, or that the log only grew. It is JSON.
+    """Print a proof from the signed log.
+
+    That an event is in it, or that it only grew. It is JSON.
 
     Whoever has the checkpoint and the public key checks it without the log; the guide to the audit log says how.
 

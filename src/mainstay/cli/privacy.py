@@ -37,7 +37,9 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 @app.callback()
 def _privacy() -> None:
-    """What is kept of someone: find it, hand it over, erase it; and how content is sealed.
+    """What is kept of someone.
+
+    Find it, hand it over, erase it; and how content is sealed.
 
     \b
     Examples:
@@ -49,7 +51,9 @@ def _privacy() -> None:
 
 @app.command("find")
 def _find(who: Who, config: ConfigOption = None, as_json: AsJson = False) -> None:
-    """Find where something is kept of a subject: records, content, journals, stored responses, files.
+    """Find where something is kept of a subject.
+
+    Looks through records, content, journals, stored responses and files.
 
     \b
     Examples:
@@ -68,7 +72,9 @@ def _find(who: Who, config: ConfigOption = None, as_json: AsJson = False) -> Non
 
 @app.command("export")
 def _export(who: Who, config: ConfigOption = None) -> None:
-    """Print all that is kept of a subject, one JSON object a line.
+    """Print all that is kept of a subject.
+
+    One JSON object a line.
 
     \b
     Examples:
@@ -83,7 +89,9 @@ def _export(who: Who, config: ConfigOption = None) -> None:
 
 @app.command("erase")
 def _erase(who: Who, config: ConfigOption = None, yes: Yes = False) -> None:
-    """Erase what is kept of a subject, and print the signed proof as JSON.
+    """Erase what is kept of a subject.
+
+    Prints the signed proof as JSON.
 
     What calls cost stays in the ledger, which has no content and no user. Interrupted, it is ended by being run again.
 
@@ -111,7 +119,9 @@ def _verify(
     who: Annotated[str, typer.Option("--subject", metavar="SUBJECT", help="That it is of this subject, too.")] = "",
     public_key: Annotated[str, typer.Option(metavar="HEX", help="The public key as it was written down.")] = "",
 ) -> None:
-    """Check a proof of erasure: that it was signed here, and of whom it is.
+    """Check a proof of erasure.
+
+    That it was signed here, and of whom it is.
 
     \b
     Examples:
@@ -135,7 +145,9 @@ def _verify(
 
 @app.command("report")
 def _report(config: ConfigOption = None, as_json: AsJson = False) -> None:
-    """Say what is kept, why, until when, how much, and how much of it is sealed.
+    """Say what is kept, why, and until when.
+
+    Also how much, and how much of it is sealed.
 
     \b
     Examples:
@@ -156,7 +168,9 @@ def _report(config: ConfigOption = None, as_json: AsJson = False) -> None:
 
 @app.command("seals")
 def _seals(config: ConfigOption = None, as_json: AsJson = False) -> None:
-    """List the data keys: whose they are, since when, and which master key wraps them.
+    """List the data keys.
+
+    Whose they are, since when, and which master key wraps them.
 
     \b
     Examples:
@@ -173,7 +187,9 @@ def _seals(config: ConfigOption = None, as_json: AsJson = False) -> None:
 
 @app.command("rotate")
 def _rotate(config: ConfigOption = None) -> None:
-    """Make a new master key in var/master.key and wrap the data keys by it, while calls go on.
+    """Replace the master key.
+
+    Makes a new one in var/master.key and wraps the data keys by it, while calls go on.
 
     A master key that the configuration names is rotated there: see governance.sealing.
 
@@ -192,7 +208,9 @@ def _shred(
     config: ConfigOption = None,
     yes: Yes = False,
 ) -> None:
-    """Destroy a tenant's data keys: what they seal is erased, wherever a copy of it lies.
+    """Destroy a tenant's data keys.
+
+    What they seal is erased, wherever a copy of it lies.
 
     \b
     Examples:

@@ -16,7 +16,9 @@ __all__ = ["differences", "unpriced", "verify"]
 
 
 def verify(config: ConfigOption = None, as_json: AsJson = False) -> None:
-    """Look through the books; exit 1 if anything is wrong.
+    """Look through the books.
+
+    Ends with exit code 1 if anything is wrong.
 
     For every record: its cost is the sum of its attempts, each is owed to its provider, and no budget is charged more
     than that. For every budget: it stands where its entries put it. And nothing was entered that is in no record, nor
@@ -71,7 +73,9 @@ def differences(
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Where what providers report and what the price list says are apart, by model.
+    """Where providers and the price list differ.
+
+    What they report and what the list says, by model.
 
     What a provider reports is what is charged. A difference says that the price list is wrong, or that the provider
     bills what it does not list.
@@ -117,7 +121,9 @@ def differences(
 def unpriced(
     since: Since = "30d", until: Until = "", zone: Zone = "UTC", config: ConfigOption = None, as_json: AsJson = False
 ) -> None:
-    """Calls of models whose price nobody knows, and what they were charged at: the dearest price of their vendor.
+    """Calls of models without a known price.
+
+    And what they were charged at: the dearest price of their vendor.
 
     \b
     Examples:

@@ -37,7 +37,9 @@ __all__ = ["anomalies", "budgets", "forecast"]
 
 
 def budgets(config: ConfigOption = None, as_json: AsJson = False) -> None:
-    """How each budget stands: its limit, what is used, held and left of it, and what is likely at its end.
+    """How each budget stands.
+
+    Its limit, what is used, held and left of it, and what is likely at its end.
 
     Held is what is reserved for calls under way or lent to workers for the next ones. At its end is what a forecast
     from daily spending says, with an 80 % interval; it needs two weeks of history.
@@ -97,7 +99,9 @@ def forecast(
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """What the days to come will likely cost, with 80 % intervals.
+    """What the days to come will likely cost.
+
+    With 80 % intervals.
 
     Made from a level that follows the last weeks and the rhythm of the week. It knows of no launch, no holiday and no
     new price. Two weeks of history are needed.
@@ -150,7 +154,9 @@ def anomalies(
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Days or hours whose spending is out of line with those before.
+    """Days or hours that are out of line.
+
+    With the spending of those before.
 
     Each is compared with the weeks before it, its weekday or hour taken into account, and only what is both unlikely
     and at least one and a half times the usual (or less by as much) is shown.
