@@ -270,5 +270,7 @@ def test_habits_are_of_the_last_calls() -> None:
     assert (habit.dearest, habit.longest) == (10, 1)
 
 
-def test_a_grant_that_nobody_waits_for_is_taken_in(desk: Desk) -> None:
+def test_a_grant_that_was_not_asked_for_changes_nothing(desk: Desk) -> None:
+    before = list(desk.purses.held())
     desk.purses.granted(Grant(99, 5, 0, 0))
+    assert list(desk.purses.held()) == before

@@ -49,12 +49,16 @@ class Hold:
         self._rules = rules
         self._lenient = lenient
 
-    async def __call__(self, call: Call, onward: Onward) -> Answer:
+    def __call__(self, call: Call, onward: Onward) -> Awaitable[Answer]:
         series = self._rules.of_call(call.caller, call.route, call.ask.user, call.tags)
-        if not series:
-            if self._rules.by_attempt:
-                self._till.open(call.record)
-            return await onward(call)
+        if series:
+            return self._count(call, onward, series)
+        if self._rules.by_attempt:
+            self._till.open(call.record)
+        # Where nothing counts it, a call passes without a step of its own.
+        return onward(call)
+
+    async def _count(self, call: Call, onward: Onward, series: Sequence[Series]) -> Answer:
         tab = self._till.open(call.record)
         tab.budgets = [one for one in series if one.rule.unit is _USD]
         now = wall_ms()
