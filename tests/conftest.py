@@ -1,5 +1,6 @@
 """Fixtures any test may ask for. Steps are imported: ``from support.upstream import Reply``."""
 
+import gc
 import socket
 import ssl
 import sys
@@ -14,6 +15,12 @@ import trustme
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support.upstream import Upstream
+
+
+def pytest_collection_finish() -> None:
+    """Have collections of garbage pass over the collected tests: they are many, and live to the end anyway."""
+    gc.collect()
+    gc.freeze()
 
 
 class Certificates(NamedTuple):

@@ -36,7 +36,7 @@ class _Absent(Direct):
 
 
 def _settings(*peers: str, rows: tuple[str, ...]) -> Settings:
-    plan = Plan(0.1, connections=2, memory_requests=40, warm_seconds=0.1)
+    plan = Plan(0.1, connections=2, memory_requests=40, memory_seconds=300.0, warm_seconds=0.1)
     return Settings(list(peers), list(rows), 1, plan, frozenset(), frozenset(), allow_install=False)
 
 

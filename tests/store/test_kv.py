@@ -105,6 +105,37 @@ def test_what_one_process_put_another_finds_at_once(path: Path) -> None:
     run(work, path)
 
 
+def test_processes_that_make_the_file_at_the_same_moment_lose_nothing(path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from mainstay.store.kv import FileTable;"
+        " table = FileTable(Path(sys.argv[1]));"
+        " print('ready', flush=True); sys.stdin.readline();"
+        " table.write({sys.argv[2]: b'x'}, 1e12)"
+    )
+    for attempt in range(4):
+        fresh = path.with_name(f"{attempt}.db")
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-c", program, str(fresh), str(i)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for i in range(4)
+        ]
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in started:
+            process.communicate(timeout=60)
+            assert process.returncode == 0
+        assert len(FileTable(fresh).read([str(i) for i in range(4)], 0.0)) == 4
+
+
 def test_many_writers_of_one_file_lose_nothing(path: Path) -> None:
     async def work(values: StoredKeyValues) -> None:
         others = [values, *(StoredKeyValues(FileTable(path), clock=Clock()) for _ in range(3))]
