@@ -100,7 +100,7 @@ class House:
             for model in models:
                 answer = await self.attempt(call, model)
             if then is not None:
-                tab = self.till.tab(call.record)
+                tab = self.till.tabs.get(call.record.id)
                 assert tab is not None
                 await then(tab)
             return answer
@@ -163,7 +163,7 @@ async def test_two_attempts_at_once_give_up_each_its_own() -> None:
         )
         assert isinstance(second, BudgetExceeded)
         assert isinstance(first, Answer)
-        tab = house.till.tab(call.record)
+        tab = house.till.tabs.get(call.record.id)
         assert tab is not None
         assert [(purse.series.rule.name, amount) for purse, amount, _ in tab.holds] == [("a", 3 * 10**12)]
         return first

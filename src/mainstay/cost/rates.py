@@ -75,6 +75,7 @@ class _Sheet:
         "next",
         "output",
         "per",
+        "plain",
         "reasoning",
         "requests",
         "rerank",
@@ -119,6 +120,8 @@ class _Sheet:
             self.image = max(self.images.values())
         self.is_counted = "input" in said or "output" in said
         self.missing = frozenset(UNITS) - frozenset(said)
+        #: Tokens in and out have a price, and nothing else is charged for a call that took only these.
+        self.plain = "input" in said and "output" in said and not self.requests
 
 
 def _said(row: Price, rates: Rates) -> dict[str, Fraction]:
@@ -278,6 +281,11 @@ def _charge(sheet: _Sheet, usage: Usage, unpriced: tuple[str, ...]) -> Charge:
     asked, made = usage.input, usage.output
     while asked > sheet.above and sheet.next is not None:
         sheet = sheet.next
+    if sheet.plain and not sheet.more and asked and made and usage == Usage(asked, made):
+        # What most calls are: two products, rounded as below.
+        per = sheet.per
+        given, written = (asked * sheet.input * 2 + per) // (per * 2), (made * sheet.output * 2 + per) // (per * 2)
+        return Charge(given + written, {"input": given, "output": written}, unpriced)
     parts: dict[str, int] = {}
     if usage.cache_read or usage.cache_write or usage.audio_input or usage.image_input:
         asked = _input_parts(sheet, usage, parts)

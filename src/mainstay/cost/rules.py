@@ -84,14 +84,13 @@ class Rules:
         #: Callers are known by identity, and kept, so that no other takes the place of one: they are the keyring's own.
         self._callers: dict[int, Caller] = {}
         self._known: dict[tuple[object, ...], tuple[Series, ...]] = {}
-
-    @property
-    def by_attempt(self) -> bool:
-        """Whether any rule asks for the model or its provider."""
-        return bool(self._attempts)
+        #: Whether any rule asks for the model or its provider.
+        self.by_attempt = bool(self._attempts)
 
     def of_call(self, caller: Caller, route: str, user: str, tags: tuple[str, ...]) -> tuple[Series, ...]:
         """Return what a call counts against whatever answers it."""
+        if not self._calls and not (caller.budget or caller.rpm or caller.tpm):
+            return ()
         key = (id(caller), route, user if self._needs_user else "", tags if self._needs_tags else ())
         found = self._known.get(key)
         if found is None:

@@ -111,12 +111,15 @@ class Charge:
 
     def __init__(self, till: Till, rules: Rules, *, lenient: bool = False, refuse_unknown: bool = False) -> None:
         self._till = till
+        self._tabs = till.tabs
         self._rules = rules
         self._lenient = lenient
         self._refuse_unknown = refuse_unknown
 
     def __call__(self, call: Call, onward: Onward) -> Awaitable[Answer]:
-        tab, target = self._till.tab(call.record), call.target
+        if not self._tabs:
+            return onward(call)
+        tab, target = self._tabs.get(call.record.id), call.target
         if tab is None or target is None:
             return onward(call)
         if not self._rules.by_attempt and (not tab.budgets or self._reserve_at_once(call, tab, target)):

@@ -20,6 +20,8 @@ __all__ = ["Habit", "Priced", "Tab", "Till"]
 #: Asked for with every call; through its class a member of an enumeration takes three times as long to find.
 _USD, _TOKENS, _REQUESTS = Unit.USD, Unit.TOKENS, Unit.REQUESTS
 _BYTES_A_TOKEN: Final = 4
+#: Of a dollar, in the units of the ledger.
+_PLACES: Final = 12
 #: Bytes of a second of speech, about, where nobody says how long it was.
 _SOUND: Final = 8_000
 #: The most that what an upstream cost beyond its hold is taken for a habit of its, and what is forgotten of it a call.
@@ -107,7 +109,8 @@ class Till:
 
     def __init__(self, purses: Purses) -> None:
         self.purses = purses
-        self._tabs: dict[str, Tab] = {}
+        #: By the id of the record.
+        self.tabs: dict[str, Tab] = {}
         self._prices: dict[str, Priced] = {}
         self._habits: dict[str, Habit] = {}
         #: Since the start: charges above what was reserved, and attempts whose price nobody knows.
@@ -131,29 +134,28 @@ class Till:
 
     def open(self, record: Record) -> Tab:
         """Return the tab of a record, a new one the first time."""
-        tab = self._tabs.get(record.id)
+        tab = self.tabs.get(record.id)
         if tab is None:
-            tab = self._tabs[record.id] = Tab()
+            tab = self.tabs[record.id] = Tab()
         return tab
-
-    def tab(self, record: Record) -> Tab | None:
-        """Return the tab of a record, if one was opened."""
-        return self._tabs.get(record.id)
 
     def settle(self, record: Record) -> None:
         """Price what was done for ``record``, note the cost, and give up what was reserved."""
         attempts = record.attempts
         total = 0
-        priced = False
-        for attempt in attempts:
-            if self._charge(record, attempt, attempt is attempts[-1]):
-                priced = True
-                total += attempt.cost or 0
-        if priced:
-            record.cost_usd = _dollars(total)
-        tab = self._tabs.pop(record.id, None)
-        if tab is not None:
-            self._close(record, tab, total)
+        if attempts:
+            priced = False
+            last = attempts[-1]
+            for attempt in attempts:
+                if self._charge(record, attempt, attempt is last):
+                    priced = True
+                    total += attempt.cost or 0
+            if priced:
+                record.cost_usd = _dollars(total)
+        if self.tabs:
+            tab = self.tabs.pop(record.id, None)
+            if tab is not None:
+                self._close(record, tab, total)
 
     def _charge(self, record: Record, attempt: Attempt, last: bool) -> bool:
         """Price one attempt; False where nothing is known of its model."""
@@ -170,10 +172,11 @@ class Till:
         charge = price.tariff.price(usage, record.at, price.service)
         attempt.cost = charge.total
         attempt.priced = price.source
-        self.habit_of(attempt.target).add(charge.total, usage.output)
+        habit = self._habits.get(attempt.target) or self.habit_of(attempt.target)
+        habit.add(charge.total, usage.output)
         if charge.computed is not None:
             attempt.computed, attempt.priced = charge.computed, "reported"
-        elif not price.known or charge.unpriced:
+        elif charge.unpriced or not price.known:
             self.unpriced += 1
         return True
 
@@ -271,7 +274,7 @@ def _requests(record: Record, models: set[str] | None) -> int:
 
 def _dollars(pico: int) -> str:
     """Return units of 1e-12 US dollars as the shortest decimal string."""
-    if not pico:
-        return "0"
-    whole, part = divmod(pico, 10**12)
-    return f"{whole}.{part:012d}".rstrip("0").rstrip(".") if part else str(whole)
+    digits = str(pico)
+    if len(digits) <= _PLACES:
+        return "0." + digits.zfill(_PLACES).rstrip("0") if pico else "0"
+    return (digits[:-_PLACES] + "." + digits[-_PLACES:]).rstrip("0").rstrip(".")
