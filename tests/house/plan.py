@@ -67,7 +67,7 @@ OWN: dict[str, set[str]] = {
     "store": {"audit", "sql", "journal", "files", "kv", "kv_postgresql", "kv_sealed", "sealed_file", "sealing"},
     "runtime": {
         "server", "server_connection", "server_exchange", "server_reader", "http1",  # HTTP in
-        "transport", "client", "connection", "response", "content", "dial",  # HTTP out
+        "transport", "client", "connection", "response", "heads", "content", "dial",  # HTTP out
         "http2", "http2_frames", "http2_stream",
         "supervisor", "family", "children", "rolling", "leash", "sockets", "local", "state",  # processes
         "timers",

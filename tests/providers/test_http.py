@@ -391,6 +391,7 @@ class Pieces:
     def __init__(self, pieces: Sequence[bytes], kind: bytes = b"text/event-stream") -> None:
         self.status = 200
         self.headers = ((b"content-type", kind),)
+        self.notes: dict[str, Any] = {}
         self._pieces = [piece for piece in pieces if piece]
 
     async def read(self, limit: int) -> bytes:

@@ -88,7 +88,7 @@ class Gateway:
             self._process.kill()
             raise
 
-    def until(self, true: Any, seconds: float = 15) -> None:
+    def until(self, true: Any, seconds: float = 120) -> None:
         """Return once ``true()`` is; a time limit only keeps a broken test from hanging."""
         end = time.monotonic() + seconds
         while not true():

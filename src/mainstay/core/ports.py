@@ -1,7 +1,7 @@
 """What rooms need from outside, as protocols. Adapters live in ``runtime`` and ``store``; ``app`` hands them over."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -51,6 +51,9 @@ class Incoming(Protocol):
     status: int
     #: Lower-case names.
     headers: Headers
+    #: Where a reader may leave what it finds out from the head, but for the body's length: answers that have the same
+    #: head share it.
+    notes: dict[str, Any]
 
     async def read(self, limit: int) -> bytes:
         """Read the whole body.

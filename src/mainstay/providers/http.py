@@ -181,7 +181,10 @@ class HttpProvider:
     async def _read(
         self, call: Call, target: Target, attempt: Attempt, incoming: Incoming, stream: bool, started: float
     ) -> Answer:
-        kind, kept = _scan_headers(incoming.headers)
+        notes = incoming.notes
+        if (scanned := notes.get("http")) is None:
+            scanned = notes["http"] = _scan_headers(incoming.headers)
+        kind, kept = scanned
         if incoming.status >= 400:
             error = self._codec.error(incoming.status, incoming.headers, await self._error_body(incoming))
             error.headers = kept

@@ -14,6 +14,7 @@ from mainstay.core.ports import Origin, Outgoing
 from mainstay.core.timeouts import Timeouts
 from mainstay.runtime.connection import Connection
 from mainstay.runtime.dial import authority, dial, proxy_authorization, trust
+from mainstay.runtime.heads import Heads
 from mainstay.runtime.response import Response
 from mainstay.runtime.timers import TICK, Sweep
 
@@ -132,6 +133,7 @@ class _Pool:
         "_most",
         "_start",
         "_target",
+        "heads",
         "loop",
         "origin",
         "sweep",
@@ -141,6 +143,7 @@ class _Pool:
         self.origin = origin
         self.loop = loop
         self.sweep = sweep
+        self.heads = Heads()
         self._most = most
         self._idle: list[Connection] = []
         host = authority(origin)

@@ -11,6 +11,7 @@ from typing import Protocol, cast
 import httptools
 
 from mainstay.core.errors import UpstreamBroken, UpstreamInterrupted, UpstreamUnreachable
+from mainstay.runtime.heads import Heads
 from mainstay.runtime.response import HEAD_LIMIT, Response, garbage
 
 __all__ = ["Connection", "Home"]
@@ -21,6 +22,9 @@ _JOIN = 64 * 1024
 
 class Home(Protocol):
     """Where a connection belongs."""
+
+    #: What its upstream's answers begin with.
+    heads: Heads
 
     def release(self, connection: "Connection") -> None:
         """Take back a connection that is fit for another request."""
@@ -114,7 +118,18 @@ class Connection(asyncio.Protocol):
         if response is None:
             self.abort()
             return
-        response.touched = True
+        first = not response.touched
+        if first:
+            response.touched = True
+            heads = self.home.heads
+            # The parser stands between two answers, and is not told of one that needs no parsing.
+            if heads.is_known and not self._head_only and (known := heads.read(data)) is not None:
+                response.notes = heads.notes
+                response.begin(200, known[0], b"")
+                response.add(known[1])
+                self._keep = True
+                self._finish(response)
+                return
         self._barren += len(data)
         try:
             self._parser.feed_data(data)
@@ -125,6 +140,8 @@ class Connection(asyncio.Protocol):
                 return
             self._stray = True
         if self._complete:
+            if first and self._keep and response.status == 200 and not (self._stray or self._head_only):
+                response.notes = self.home.heads.keep(data, response.headers) or {}
             self._finish(response)
         elif self._barren > HEAD_LIMIT:
             self._break(garbage())

@@ -7,7 +7,7 @@ knows nothing of framing, pools or retries.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from mainstay.core.errors import (
     UpstreamBroken,
@@ -70,6 +70,7 @@ class Response:
         "_waiter",
         "head_came",
         "headers",
+        "notes",
         "status",
         "touched",
     )
@@ -77,6 +78,8 @@ class Response:
     def __init__(self, connection: Carrier, timeouts: Timeouts, now: float, total_due: float, sweep: Sweep) -> None:
         self.status = 0
         self.headers: Sequence[tuple[bytes, bytes]] = ()
+        #: What its reader has found out from the head but for its length; answers with the same head share it.
+        self.notes: dict[str, Any] = {}
         #: Whether the head is complete, and whether any byte of the response has come.
         self.head_came = False
         self.touched = False
