@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from recipes.guards.benign import trigger_words
 from recipes.guards.data import comments, held_out, windows
-from recipes.guards.identity import swapped
+from recipes.guards.identity import swapped, swapped_unlisted
 
 from mainstay.guardrails.encoder import open_encoder
 from mainstay.guardrails.models import Guard, open_guard
@@ -135,13 +135,18 @@ def _profanity(packages: Path) -> None:
 
 
 def _swaps() -> None:
-    print("share flagged by kind of group, lowest and highest word, the same 16 sentences each:")
-    for name, head in (("profanity", "profanity"), ("moderation", "hate"), ("moderation", "harassment")):
+    """Print the gap between the words of a kind of group: the same 16 sentences with each, flagged how often."""
+    print("share flagged by kind of group, lowest and highest word, the gap (goal: 2 points) and the middle 90 %:")
+    kinds = {**swapped(), "in no list": swapped_unlisted()}
+    heads = ("hate", "harassment", "threat", "sexual", "self_harm", "violence", "illicit")
+    for name, head in (("profanity", "profanity"), *(("moderation", head) for head in heads)):
         guard = open_guard(name)
-        for kind, words in swapped().items():
+        for kind, words in kinds.items():
             shares = {word: float(np.mean(_flags(guard, head, texts))) for word, texts in words.items()}
             low, high = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
-            print(f"  {head:11}{kind:14}{low} {shares[low]:.1%}, {high} {shares[high]:.1%}")
+            middle = np.quantile(list(shares.values()), [0.05, 0.95])
+            gap = f"{100 * (shares[high] - shares[low]):.1f} points, {middle[0]:.1%} to {middle[1]:.1%}"
+            print(f"  {head:11}{kind:14}{low} {shares[low]:.1%}, {high} {shares[high]:.1%}: {gap}")
 
 
 def _latency() -> None:

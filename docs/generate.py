@@ -13,7 +13,7 @@ from line_picture import Place, draw
 from settings import config_page, slug
 from vendors import vendors_page
 
-from mainstay.cli.main import app as cli
+from mainstay.cli.main import build
 from mainstay.core import errors
 from mainstay.line import line
 from mainstay.telemetry.metrics import FAMILIES
@@ -49,6 +49,19 @@ _ADDED = {
 }
 #: Codes that an error of a class carries in place of the class's own.
 _NARROWER = {
+    "review_denied": ("Forbidden", 403, "A person has denied the request; the message has the reason."),
+    "own_review": ("Forbidden", 403, "A reviewer decides on a request of their own key: another reviewer must."),
+    "too_many_reviews": (
+        "RateLimited",
+        429,
+        "As many requests of the key wait for a person as may: await decisions, or raise `governance.reviews.open`.",
+    ),
+    "too_large_to_review": (
+        "BodyTooLarge",
+        413,
+        "A person would have to read it, and it is larger than `governance.reviews.max_size`: send less.",
+    ),
+    "review_closed": ("InvalidRequest", 409, "The review is decided or expired: nothing can be changed in it."),
     "model_budget_exceeded": (
         "BudgetExceeded",
         402,
@@ -183,7 +196,7 @@ def commands_page() -> str:
             if not child.hidden:
                 walk(child, (*words, name))
 
-    walk(typer.main.get_command(cli), ("mainstay",))
+    walk(typer.main.get_command(build()), ("mainstay",))
     return "".join(out)
 
 

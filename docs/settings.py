@@ -81,11 +81,12 @@ def config_page() -> str:
             path += ".NAME"
         kinds = [_target(option) for option in table.get("oneOf", ())]
         if kinds:
+            told: set[str] = set()
             out.append(f"\n## {section}\n\n{node['description']}\n")
             for name in kinds:
                 kind = defs[name]["properties"]["kind"].get("const", "NAME")
                 out.append(f"\n### {section}, kind: {kind}\n\n{defs[name]['description']}\n")
-                out += _group(name, path, defs, f"{section}.{kind}")
+                out += _group(name, path, defs, f"{section}.{kind}", told)
         else:
             words = max(node["description"], defs[_target(table)]["description"], key=len)
             out.append(f"\n## {section}\n\n{words}\n")
@@ -103,8 +104,8 @@ def _target(node: dict[str, Any]) -> str:
     return str(node.get("$ref", "")).rsplit("/", 1)[-1]
 
 
-def _group(name: str, path: str, defs: dict[str, Any], anchor: str) -> Iterator[str]:
-    """Yield one table of settings, then those of the groups inside it."""
+def _group(name: str, path: str, defs: dict[str, Any], anchor: str, told: set[str] | None = None) -> Iterator[str]:
+    """Yield one table of settings, then those of the groups inside it, but for those that have been told."""
     node = defs[name]
     yield "\n| setting | type | default | meaning |\n|---|---|---|---|\n"
     required = set(node.get("required", ()))
@@ -120,6 +121,10 @@ def _group(name: str, path: str, defs: dict[str, Any], anchor: str) -> Iterator[
         yield f'| <a id="{anchor}.{field}"></a>`{field}` | {_type(spec, defs, where)} | {default} | {meaning} |\n'
     for found, field in inner:
         below = field + _kind(found, defs)
+        if told is not None:
+            if below in told:
+                continue
+            told.add(below)
         yield f"\n### {path}.{below}\n\n{defs[found]['description']}\n"
         yield from _group(found, f"{path}.{below}", defs, f"{anchor}.{below}")
 

@@ -21,6 +21,7 @@ from mainstay.telemetry.store import insert_records
 from support.command import ECHO
 from support.database import engine, home
 from support.records import make_record
+from support.reviews import ask, open_queue
 
 __all__ = ["engine", "home"]
 
@@ -66,6 +67,18 @@ def test_the_configuration_in_force_is_noted_once_and_signed(engine: Engine, tmp
     assert anchor == tmp_path / "outside.jsonl"
     report = AuditLog(engine, loaded.home, anchor).verify()
     assert (report.ok, report.anchored) == (True, 1)
+
+
+def test_what_waits_for_a_person_is_taken_in_sealed_and_let_go_of(engine: Engine, home: Path, tmp_path: Path) -> None:
+    Directory(engine).add_team("web")
+    ask(open_queue(home), "words")
+    run(engine, load(tmp_path, ""))
+    assert column(engine, "SELECT content LIKE '%words%' FROM reviews") == [1]
+    run(engine, load(tmp_path, "governance: {sealing: {enabled: true}}\n"))
+    (team,) = column(engine, "SELECT id FROM data_keys WHERE tenant = 'team:web'")
+    assert column(engine, "SELECT data_key FROM reviews WHERE content NOT LIKE '%words%'") == [team]
+    run(engine, load(tmp_path, "governance: {reviews: {keep: 1ms}}\n"))
+    assert column(engine, "SELECT status FROM reviews WHERE content IS NULL") == ["expired"]
 
 
 def test_what_lies_plain_is_sealed_with_its_tenants_key(engine: Engine, home: Path, tmp_path: Path) -> None:

@@ -166,16 +166,18 @@ def test_an_edit_is_taken_in_without_a_dropped_request_and_a_bad_one_is_refused(
         threads = [threading.Thread(target=load) for _ in range(4)]
         for thread in threads:
             thread.start()
-        gateway.write({**gateway.config, "routes": {"fresh": {"targets": ["echo"]}}})
-        with httpx.Client() as client:
-            gateway.until(lambda: ask(client, gateway, {**BODY, "model": "fresh"}).status_code == 200)
-            gateway.write({**gateway.config, "routes": {"worse": {"targets": ["no-such-model"]}}})
-            gateway.until(lambda: gateway.state()["config_error"] != "")
-            assert "no-such-model" in gateway.state()["config_error"]
-            assert ask(client, gateway, {**BODY, "model": "fresh"}).status_code == 200
-        stop.set()
-        for thread in threads:
-            thread.join()
+        try:
+            gateway.write({**gateway.config, "routes": {"fresh": {"targets": ["echo"]}}})
+            with httpx.Client() as client:
+                gateway.until(lambda: ask(client, gateway, {**BODY, "model": "fresh"}).status_code == 200)
+                gateway.write({**gateway.config, "routes": {"worse": {"targets": ["no-such-model"]}}})
+                gateway.until(lambda: gateway.state()["config_error"] != "")
+                assert "no-such-model" in gateway.state()["config_error"]
+                assert ask(client, gateway, {**BODY, "model": "fresh"}).status_code == 200
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
         assert failures == []
 
 

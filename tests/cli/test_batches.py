@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mainstay.cli.main import app
+from mainstay.cli.main import build
 from support.gateway import Gateway
 
 
@@ -26,7 +26,7 @@ def row(custom_id: str, model: str = "echo") -> str:
 
 def run(gateway: Gateway, file: Path, *more: str) -> Any:
     arguments = ["batches", "run", str(file), "--config", str(gateway.file), "--key", gateway.key, *more]
-    return CliRunner().invoke(app, arguments)
+    return CliRunner().invoke(build(), arguments)
 
 
 def test_answers_are_written_beside_the_file(gateway: Gateway, tmp_path: Path) -> None:

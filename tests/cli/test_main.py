@@ -8,7 +8,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from mainstay import __version__
-from mainstay.cli.main import app
+from mainstay.cli.main import build
 
 
 def _commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -17,12 +17,12 @@ def _commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, 
         yield from _commands(child, (*words, name))
 
 
-COMMANDS = list(_commands(typer.main.get_command(app)))
+COMMANDS = list(_commands(typer.main.get_command(build())))
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_help_says_what_it_does_and_shows_an_example(words: tuple[str, ...]) -> None:
-    result = CliRunner().invoke(app, [*words, "--help"])
+    result = CliRunner().invoke(build(), [*words, "--help"])
     assert result.exit_code == 0
     usage, what, *_ = result.stdout.split("\n\n")
     assert usage.startswith("Usage: ")
@@ -33,14 +33,14 @@ def test_every_help_says_what_it_does_and_shows_an_example(words: tuple[str, ...
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_no_sentence_in_a_list_of_commands_is_cut(words: tuple[str, ...]) -> None:
-    listed = CliRunner().invoke(app, [*words, "--help"]).stdout.partition("\nCommands:\n")[2]
+    listed = CliRunner().invoke(build(), [*words, "--help"]).stdout.partition("\nCommands:\n")[2]
     assert "..." not in listed
 
 
 def test_every_option_of_the_same_name_means_the_same() -> None:
     meanings: dict[str, set[str]] = {}
     for words in COMMANDS:
-        command: Any = typer.main.get_command(app)
+        command: Any = typer.main.get_command(build())
         for word in words:
             command = command.commands[word]
         for parameter in command.params:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mainstay.cli.main import app
+from mainstay.cli.main import build
 from mainstay.cost.catalogue import Catalogue
 
 _CONFIG = """
@@ -26,7 +26,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _run(*words: str, code: int = 0) -> str:
-    result = CliRunner().invoke(app, ["prices", *words])
+    result = CliRunner().invoke(build(), ["prices", *words])
     assert result.exit_code == code, result.output
     return result.stdout
 

@@ -15,7 +15,7 @@ from mainstay.cli import keys
 from mainstay.cli.records import app
 from mainstay.core.clock import wall_ms
 from mainstay.core.errors import SetupError
-from mainstay.core.record import Attempt, Content, Record
+from mainstay.core.record import Attempt, Content, RailSpan, RailVerdict, Record
 from mainstay.core.usage import Usage
 from mainstay.store.journal import Journal
 from support.records import line, make_record
@@ -152,6 +152,20 @@ def test_show_as_json_is_the_whole_record(config: Path, journal: Journal) -> Non
     assert shown["content"] == {"request": '{"messages":[]}', "response": '{"choices":[]}'}
     assert shown["attempts"][1]["first_ms"] == 30.5
     assert shown["usage"]["cache_read"] == 4
+
+
+def test_show_prints_what_rails_said_without_a_word_of_the_text(config: Path, journal: Journal) -> None:
+    spans = [RailSpan("email", 9, 26, "0.0")]
+    verdict = RailVerdict(
+        "people", "input", "masked", enforced=False, kinds={"email": 1}, score=0.97, spans=spans, ms=0.5
+    )
+    journal.append(line(make_record(request_id="req-7", verdicts=[verdict, RailVerdict("keys", "output")])))
+    out = run(config, "show", "req-7").stdout
+    assert "people at input: masked (monitored), 1 email, score 0.97, 0.5 ms, at 0.0:9-26" in out
+    assert "keys at output: passed, 0.0 ms" in out
+    shown = json.loads(run(config, "show", "req-7", "--json").stdout)["verdicts"]
+    assert shown[0]["kinds"] == {"email": 1}
+    assert shown[0]["spans"] == [{"kind": "email", "start": 9, "end": 26, "place": "0.0"}]
 
 
 def test_a_list_never_prints_content(config: Path, journal: Journal) -> None:

@@ -9,7 +9,7 @@ import openai
 import pytest
 from typer.testing import CliRunner
 
-from mainstay.cli.main import app
+from mainstay.cli.main import build
 from mainstay.core.errors import StartError
 from support.gateway import Gateway, completion, sse_chunks
 from support.upstream import Chunk, Head, Upstream, json_reply
@@ -44,7 +44,7 @@ def client(gateway: Gateway, vendor: Upstream) -> Iterator[openai.OpenAI]:
 def replay(gateway: Gateway, *more: str) -> Any:
     record = gateway.journal()[-1].id
     arguments = ["replay", record, "--config", str(gateway.file), "--url", gateway.url, "--key", gateway.key, *more]
-    return CliRunner().invoke(app, arguments)
+    return CliRunner().invoke(build(), arguments)
 
 
 def test_the_same_words_are_told_and_end_well(client: openai.OpenAI, vendor: Upstream, gateway: Gateway) -> None:
@@ -104,7 +104,7 @@ def test_a_record_without_content_says_what_to_do(client: openai.OpenAI, vendor:
 
 
 def test_an_unknown_record_is_an_error(gateway: Gateway) -> None:
-    done = CliRunner().invoke(app, ["replay", "nope", "--config", str(gateway.file)])
+    done = CliRunner().invoke(build(), ["replay", "nope", "--config", str(gateway.file)])
     assert "no record" in str(done.exception)
 
 

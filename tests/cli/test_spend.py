@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mainstay.cli.main import app
+from mainstay.cli.main import build
 from mainstay.core.clock import wall_ms
 from mainstay.core.record import Record
 from mainstay.identity.service import Keys
@@ -43,14 +43,14 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*words: str, code: int = 0) -> str:
-    result = CliRunner().invoke(app, ["spend", *words])
+    result = CliRunner().invoke(build(), ["spend", *words])
     assert result.exit_code == code, result.output
     return result.stdout
 
 
 def told(*words: str) -> str:
     """Return what is said to people, beside standard output."""
-    return CliRunner().invoke(app, ["spend", *words]).stderr
+    return CliRunner().invoke(build(), ["spend", *words]).stderr
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def _text(finding: Finding) -> str:
         (
             {"providers": {"a": {}}},
             "providers.a.kind",
-            "is required; it is 'openai', 'anthropic', 'bedrock', 'llamacpp' or 'echo', or a vendor's name",
+            "is required; it is 'openai', 'anthropic', 'bedrock', 'llamacpp', 'guards' or 'echo', or a vendor's name",
         ),
         (
             {"providers": {"a": {"kind": "groq", "api_kee": "x"}}},

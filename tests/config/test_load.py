@@ -79,8 +79,8 @@ routes:
         "mainstay.yaml:5: providers.openai.kind: 'opnai' is no kind of provider and no vendor; did you mean 'openai'?",
         "mainstay.yaml:6: providers.claude.api_key: the environment variable NO_SUCH is not set; set it, or write "
         "${NO_SUCH:-default}",
-        "mainstay.yaml:7: providers.nokind.kind: is required; it is 'openai', 'anthropic', 'bedrock', 'llamacpp' or "
-        "'echo', or a vendor's name",
+        "mainstay.yaml:7: providers.nokind.kind: is required; it is 'openai', 'anthropic', 'bedrock', 'llamacpp', "
+        "'guards' or 'echo', or a vendor's name",
         "mainstay.yaml:9: models.a.provider: 'clade' is no provider under 'providers'; did you mean 'claude'?",
         "mainstay.yaml:10: models.b.provider: is required; add it",
         "mainstay.yaml:13: routes.r.targets[1].weight: must be greater than 0",

@@ -104,7 +104,7 @@ def test_a_kind_is_one_of_our_own_a_vendors_name_or_one_under_vendors() -> None:
     assert found["providers.a.kind"].hint == "did you mean 'groq'?"
     assert found["providers.b.kind"].message == (
         "'smoke signals' is no kind of provider and no vendor; it is 'openai', 'anthropic', 'bedrock', 'llamacpp', "
-        "'echo', or a vendor's name, such as 'groq', or one under 'vendors'"
+        "'guards', 'echo', or a vendor's name, such as 'groq', or one under 'vendors'"
     )
     assert sorted(found) == ["providers.a.kind", "providers.b.kind", "providers.c.api_key"]
 
@@ -208,6 +208,22 @@ def test_servers_of_tools_are_there_and_their_secrets_are_references() -> None:
         "routes.r.tools.mcp[0]": "did you mean 'files'?",
     }
     assert "Bearer" not in found["mcp.servers.files.headers.authorization"].message
+
+
+def test_tools_that_send_are_named_after_servers_that_are_there() -> None:
+    sends = {
+        "tools": {"fils__write": True, "files__read": False, "f*s__x": True, "mcp__github__push": True, "mail": True},
+        "rules": [{"tool": "filse__write", "to": "a.example"}, {"tool": "files__write"}, {"tool": 3}, "x"],
+    }
+    servers = {"mcp": {"servers": {"files": {"url": "http://127.0.0.1:9/mcp"}}}}
+    route = {"targets": [], "tools": {"mcp": ["files"]}, "sends": sends}
+    found = _found({**servers, "routes": {"r": route}})
+    assert {path: finding.hint for path, finding in found.items()} == {
+        "routes.r.sends.tools.fils__write": "did you mean 'files'?",
+        "routes.r.sends.rules[0].tool": "did you mean 'files'?",
+    }
+    # Without tools of ours the names are the callers' own.
+    assert not _found({**servers, "routes": {"r": {"targets": [], "sends": sends}}})
 
 
 def test_the_secret_of_single_sign_on_is_not_written_out() -> None:

@@ -15,7 +15,7 @@ import openai
 import pytest
 from typer.testing import CliRunner
 
-from mainstay.cli.main import app
+from mainstay.cli.main import build
 from mainstay.identity.roles import parse_grant
 from support.gateway import Gateway
 from support.pages import ROOT, Block, blocks
@@ -112,7 +112,7 @@ def test_the_commands_of_a_page_run_in_the_order_shown(
             program, *words = shlex.split(line.replace(" ID", f" {answer.headers['x-request-id']}"))
             assert program == "mainstay"
             if "tail" not in words:  # goes on until Ctrl-C
-                done = run(app, words)
+                done = run(build(), words)
                 assert done.exit_code == 0, f"{line}\n{done.output}"
                 ran += 1
     assert ran

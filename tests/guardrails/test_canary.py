@@ -79,3 +79,20 @@ def test_a_canary_stands_in_the_system_text_alone() -> None:
 
 def test_without_canaries_nothing_is_found() -> None:
     assert not CanaryScanner([]).scan("anything")
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.sampled_from(sorted(FORMS)), st.text(max_size=20), st.text(max_size=20), st.integers(0, 150))
+def test_what_is_settled_stays_so_whatever_follows(form: str, before: str, after: str, cut: int) -> None:
+    text = f"{before} {FORMS[form](CANARY)} {after}"
+    early = text[:cut]
+    settled = SCANNER.settled(early)
+    assert 0 <= settled <= len(early)
+    assert [one for one in SCANNER.scan(early) if one.start < settled] == [
+        one for one in SCANNER.scan(text) if one.start < settled
+    ]
+
+
+def test_of_other_text_a_few_characters_are_held_back() -> None:
+    text = "This is what the model says so far, and it goes on as it was. " * 4
+    assert max(place - SCANNER.settled(text[:place]) for place in range(len(text))) < 12

@@ -108,3 +108,11 @@ def test_marks_between_words_are_taken_out_of_an_answer() -> None:
 def test_a_nonce_is_of_its_conversation_and_its_key() -> None:
     assert nonce_for(b"k", "a") == nonce_for(b"k", "a")
     assert len({nonce_for(key, name) for key in (b"k", b"l") for name in ("a", "b", "\ud800")}) == 6
+
+
+def test_where_tools_will_bring_more_the_model_is_told_beforehand() -> None:
+    prompt = Prompt("m", (Message("user", (TextPart("Hi."),)),))
+    told = marked(prompt, "abcdefghij", more=True)
+    assert told.messages[1:] == prompt.messages
+    assert "<<data-abcdefghij>>" in getattr(told.messages[0].parts[0], "text", "")
+    assert marked(prompt, "abcdefghij") is prompt

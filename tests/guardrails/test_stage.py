@@ -1,7 +1,10 @@
-"""The step that looks at a request's language, alone and in a running gateway under the official SDKs."""
+"""The step that looks at requests and answers: alone, and for languages in a running gateway under official SDKs."""
 
 import asyncio
+import json
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,17 +12,23 @@ import anthropic
 import openai
 import pytest
 
+from mainstay.core.answer import Answer
 from mainstay.core.call import Ask, Call, Caller
 from mainstay.core.errors import LanguageNotAllowed
-from mainstay.core.events import Dialect
+from mainstay.core.events import Dialect, Frame, TextDelta
 from mainstay.core.prompt import Message, Prompt, TextPart
 from mainstay.core.record import Record
 from mainstay.core.target import Operation
 from mainstay.core.timeouts import Timeouts
-from mainstay.guardrails.config import LanguageConfig
+from mainstay.guardrails.compile import Instruments, compile_rails
+from mainstay.guardrails.config import LanguageConfig, RailConfig
+from mainstay.guardrails.null import NullReviews
 from mainstay.guardrails.port import Guess
+from mainstay.guardrails.screening import Rails
 from mainstay.guardrails.stage import Screen, language_rule
+from mainstay.providers.openai import read_ask
 from support.gateway import Gateway, completion
+from support.rails import TARGET, Guard, body
 from support.upstream import Upstream, json_reply
 
 GERMAN = "Können Sie mir bitte sagen, wann der nächste Zug nach Hamburg fährt?"
@@ -90,6 +99,82 @@ def test_a_language_that_is_not_allowed_is_refused_in_the_words_of_the_route(
 
 def test_an_unknown_language_may_pass_unless_the_route_says_otherwise() -> None:
     assert screened({"allow": ["en"]}, "und").record.language == "und"
+
+
+class Pieces:
+    """A stream that waits for a word before it ends."""
+
+    def __init__(self, may_end: asyncio.Event) -> None:
+        self._left = [(Frame((TextDelta("One "),)),), (Frame((TextDelta("two."),)),)]
+        self._may_end = may_end
+        self.left = False
+
+    def __aiter__(self) -> "Pieces":
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._left:
+            return self._left.pop(0)
+        self._may_end.set()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        self.left = True
+
+
+class Slow(Guard):
+    """A judge that is not done before the answer is."""
+
+    def __init__(self, *heads: str) -> None:
+        super().__init__(*heads)
+        self.may_end = threading.Event()
+
+    def judge(self, texts: Any) -> Any:
+        assert self.may_end.wait(30)
+        return super().judge(texts)
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_what_only_flags_is_noted_before_a_stream_is_over(early: bool) -> None:
+    slow = Slow("profanity")
+    frames = Pieces(asyncio.Event())
+    rails = {"rude": RailConfig.model_validate({"what": "profanity", "do": "flag", "where": "input"})}
+    railing = compile_rails("r", rails, Instruments(Path("nowhere"), lambda _: slow))
+    screen = Screen(None, None, Rails(railing, bytes(32), NullReviews()))
+    ask = read_ask(json.dumps(body(("user", "profanity"))).encode())
+    call = Call(ask, Record("1", "1", 0), Caller("k"), "r", (), 0.0, 1e9, Timeouts())
+
+    async def run() -> list[str]:
+        async def onward(_: Call) -> Answer:
+            return Answer(TARGET, frames=frames)
+
+        answer = await screen(call, onward)
+        assert answer.frames is not None
+        first = await answer.frames.__anext__()
+        assert call.record.verdicts == []
+        slow.may_end.set()
+        rest = [] if early else [batch async for batch in answer.frames]
+        noted = list(call.record.verdicts)
+        await answer.frames.aclose()
+        assert early or noted == call.record.verdicts
+        return [frame.events[0].text for batch in (first, *rest) for frame in batch]  # type: ignore[attr-defined]  # text
+
+    assert asyncio.run(run()) == (["One "] if early else ["One ", "two."])
+    assert [one.outcome for one in call.record.verdicts] == ["flagged"]
+    assert frames.left
+
+
+def test_the_language_is_found_before_the_rails_look() -> None:
+    rails = {"all": RailConfig.model_validate({"what": "words", "do": "block", "words": ["Zug"]})}
+    rule = language_rule(LanguageConfig.model_validate({"allow": ["en"]}))
+    railing = compile_rails("r", rails, Instruments(Path("nowhere")))
+    detector = SimpleNamespace(detect=lambda text: Guess("de"))
+    screen = Screen(rule, detector, Rails(railing, bytes(32), NullReviews()))
+    ask = read_ask(json.dumps(body(("user", GERMAN))).encode())
+    call = Call(ask, Record("1", "1", 0), Caller("k"), "r", (), 0.0, 1e9, Timeouts())
+    with pytest.raises(LanguageNotAllowed):
+        screen(call, lambda _: pytest.fail("nothing goes on"))
+    assert (call.record.language, call.record.verdicts) == ("de", [])
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,15 @@ def test_a_prompt_is_tainted_by_results_of_tools_but_for_trusted_ones() -> None:
     assert not taint_of(Prompt("m", prompt.messages[:1]))
 
 
+def test_ids_that_are_given_again_on_every_turn_vouch_for_nothing() -> None:
+    def turn(tool: str) -> tuple[Message, Message]:
+        return Message("assistant", (ToolCallPart("0", tool, "{}"),)), Message("tool", (ToolResultPart("0"),))
+
+    assert taint_of(Prompt("m", (*turn("web"), *turn("clock"))), trusted=["clock"]).sources == {"web"}
+    both = Message("assistant", (ToolCallPart("0", "web", "{}"), ToolCallPart("0", "clock", "{}")))
+    assert taint_of(Prompt("m", (both, turn("x")[1])), trusted=["clock"]).sources == {"tool"}
+
+
 @given(
     st.text(max_size=60), st.sets(st.sampled_from(["web", "wiki", "tool"])), st.sampled_from(["mail", "post_a", "q"])
 )

@@ -36,6 +36,7 @@ HEIGHT = {
     "api": 6,
     "console": 6,
     "drill": 6,
+    "redteam": 6,
     "assembly": 7,
     "app": 8,
     "cli": 9,
@@ -75,7 +76,7 @@ OWN: dict[str, set[str]] = {
     "identity": {"keys", "keyring", "roles", "directory", "sessions", "oidc", "tokens"},
     "providers": {
         "openai", "anthropic", "bedrock", "cohere", "echo", "gemini", "http", "lacking", "places", "responses",
-        "completions", "hearing", "offers", "tasks",
+        "completions", "guards", "hearing", "offers", "tasks", "terms",
         "wire", "vendors", "redaction",
     },
     "engines": {"llamacpp", "child", "files"},
@@ -84,7 +85,7 @@ OWN: dict[str, set[str]] = {
         "html", "ocr", "office", "pdf", "plain",  # kinds of file
         "archive", "sheets", "sniff", "extract",  # what they share
         "child", "helper",  # the process they are read in
-        "addresses", "fetch", "parts",
+        "addresses", "fetch", "parts", "pixels",
     },
     "routing": {
         "cheapest", "fastest", "first", "greenest", "least_loaded", "sticky", "weighted",  # strategies
@@ -101,14 +102,20 @@ OWN: dict[str, set[str]] = {
         "audit", "checkpoints", "merkle",
         "content", "masters", "ring", "vault",  # keys of sealed content
         "places", "privacy",  # what may be asked of what is kept
+        "cases", "cedar", "denials", "disclosure", "policy",  # who may ask what, and what people are told
+        "reviews", "reviews_desk", "reviews_store", "reviews_feedback", "reviews_place",  # what people decide
     },
     "guardrails": {
         "cld2", "fasttext", "iso639", "language",
         "secrets", "normalise", "confusables", "decoding", "injection",
         "personal", "pseudonyms", "restore", "surrogates",
         "provenance", "canary", "taint",  # who said what, and what may follow
+        "sending", "sends_config", "toolcalls",  # tools that send data out, on the line
         "encoder", "hashed", "heads", "models", "tensors", "wordpiece", "weights",  # our own small models
-        "novelty", "drift", "cues", "groups", "moderation", "refusal",
+        "novelty", "drift", "cues", "groups", "moderation", "refusal", "topics", "novelty_rail", "opennsfw", "pictures",
+        "rails", "compile", "incoming", "outgoing", "window",  # the engine of rails
+        "looking", "bodies", "patterns", "redacting", "screening",
+        "channels", "jsontext", "lookout", "watches",  # its parts on the way out
     },
     "tools": {
         "protocol", "mcp", "stdio", "results",  # the Model Context Protocol
@@ -136,21 +143,32 @@ OWN: dict[str, set[str]] = {
     "line": {"line", "streaming"},
     "config": {
         "schema", "load", "problems", "publish", "watch", "default", "document", "expand", "explain", "references",
+        "policies",
     },
     "api": {
         "asgi", "door", "gate", "calls", "health", "openai", "anthropic", "responses",
         "audio", "batches", "completions", "embeddings", "files", "images", "moderations", "rerank", "tasks",
-        "mcp", "mcp_tool", "grpc",
+        "mcp", "mcp_tool", "grpc", "reviews",
         "admin", "passing",  # the admin API, and how a worker passes it on
     },
-    "assembly": {"rooms", "targets", "routes", "gauges", "footprints", "prices", "ledger", "sellers", "kept"},
+    "assembly": {
+        "rooms", "targets", "routes", "gauges", "footprints", "prices", "ledger", "policies", "sellers", "kept",
+        "asked", "moderation",
+    },
     "app": {"worker", "control", "payload", "upkeep"},
     "drill": {
         "faults", "wire", "upstream", "caller", "reading", "judge", "rewrite", "gateway", "run", "card",
     },
+    "redteam": {
+        "seeds", "tags", "converters", "strategies", "plan",  # what is tried
+        "caller", "judge", "refusals", "journal", "run",
+        "figures", "gate", "summary", "text", "junit", "sarif", "page",  # what came of it
+    },
     "cli": {
-        "main", "serve", "restart", "up", "check", "config", "drill", "keys", "models", "batches", "chat", "records",
-        "audit", "privacy", "energy", "prices", "organisations", "teams", "people",
+        "main", "serve", "restart", "up", "check", "config", "drill", "keys", "models", "batches", "chat",
+        "redteam", "redteam_options",
+        "records",
+        "audit", "privacy", "novelty", "energy", "prices", "organisations", "teams", "people", "reviews", "policy",
         "replay", "plan",  # verbs
         "client", "options", "output", "database",  # what verbs share
         "plan_files", "plan_options",  # what a plan is made from
@@ -172,6 +190,9 @@ EXEMPT_FUNCTIONS: dict[str, str] = {}
 
 #: Where a broad ``except`` may stand, with the reason.
 BROAD_EXCEPT: dict[str, str] = {
+    "guardrails/looking.py": "as in lookout.py, of what a model is asked",
+    "guardrails/lookout.py": "whatever breaks in a scanner or a judge, the rail's own policy says what follows",
+    "guardrails/outgoing.py": "closes the upstream on every way out, cancellation included, and raises on",
     "cost/counter.py": "a database fails in its driver's own ways; nothing is granted then, and it is asked again",
     "cost/alerts.py": "as in counter.py: the books are asked again soon, and alerts wait",
     "api/calls.py": "the outermost boundary of a call: whatever broke, the caller gets an answer and a record",

@@ -15,7 +15,7 @@ import pytest
 import typer.main
 import yaml
 
-from mainstay.cli.main import app
+from mainstay.cli.main import build
 from mainstay.config import Config, check, default_config_text
 from mainstay.core import errors
 from mainstay.core.config import Section
@@ -26,7 +26,7 @@ from support.pages import PAGES, ROOT, Block, anchors, blocks, headings, inline_
 
 REFERENCE = ROOT / "docs" / "reference"
 SRC = ROOT / "src" / "mainstay"
-COMMANDS: Any = typer.main.get_command(app)
+COMMANDS: Any = typer.main.get_command(build())
 #: What a command line in the docs may begin with besides ``make`` and ``mainstay``.
 TOOLS = {"curl", "echo", "export", "pip"}
 
@@ -66,10 +66,18 @@ def _all_settings() -> Iterator[str]:
             yield from _settings(model, f"{section}.{kind}" if kind else f"{section}.NAME" if named else section)
 
 
+def _anchor(setting: str) -> str:
+    """Return the pattern of a setting's anchor; what every kind of provider has in common stands once, for one."""
+    section, *path = setting.split(".")
+    if section == "providers" and len(path) > 2:
+        return ".".join([section, r"[\w-]+", *map(re.escape, path[1:])])
+    return re.escape(setting)
+
+
 @pytest.mark.parametrize("setting", list(_all_settings()))
 def test_every_setting_stands_in_the_reference_once(setting: str) -> None:
     rows = re.findall(
-        rf'^\| <a id="{re.escape(setting)}"></a>`\w+` \| (.+) \| (.+) \| (.+) \|$', _reference("config"), re.M
+        rf'^\| <a id="{_anchor(setting)}"></a>`\w+` \| (.+) \| (.+) \| (.+) \|$', _reference("config"), re.M
     )
     assert len(rows) == 1
     assert all(cell.strip() for cell in rows[0])
@@ -79,10 +87,13 @@ def test_every_setting_stands_in_the_reference_once(setting: str) -> None:
 def test_every_setting_stands_under_the_heading_of_its_group(setting: str) -> None:
     group, _, _ = setting.rpartition(".")
     section, _, kind = group.partition(".")
+    kind, _, inner = kind.partition(".")
     heading = f"{section}, kind: {kind}" if section == "providers" else group.removesuffix(".NAME")
+    if section == "providers" and inner:
+        heading = f"providers.NAME.{inner}"
     under = re.split(r"^#+ ", _reference("config"), flags=re.M)
     (part,) = [part for part in under if part.startswith(f"{heading}\n")]
-    assert f'<a id="{setting}"></a>' in part
+    assert re.search(f'<a id="{_anchor(setting)}"></a>', part)
 
 
 @pytest.mark.parametrize("feature", Feature)

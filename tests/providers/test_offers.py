@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from mainstay.core.ports import Origin
 from mainstay.core.target import TALKS, Operation, Target
-from mainstay.providers.config import AnthropicConfig, EchoConfig, ModelConfig, OpenAIConfig, VendorConfig
+from mainstay.providers.config import AnthropicConfig, EchoConfig, GuardsConfig, ModelConfig, OpenAIConfig, VendorConfig
 from mainstay.providers.http import Endpoint
 from mainstay.providers.offers import able, by_operation, endpoint_of, others_of
 from mainstay.providers.tasks.echo import ECHOED
@@ -19,13 +19,15 @@ ROW = {"base_url": "https://{place}.example/v1", "parameters": {"place": "eu"}}
 
 def offered(row: object, vendor: VendorRow | None = None, engine: Any = None) -> set[Operation]:
     reached: Any = lambda *_: None  # noqa: E731  # a transport that nobody uses
-    return {operation for operation, _ in others_of(row, vendor, engine, reached)}
+    judge: Any = lambda _: None  # noqa: E731  # and what would judge
+    return {operation for operation, _ in others_of(row, vendor, engine, reached, judge)}
 
 
 def test_each_kind_of_provider_has_what_it_has() -> None:
     assert offered(OpenAIConfig()) == set(Operation) - {Operation.CHAT, Operation.COUNT}
     assert offered(AnthropicConfig()) == {Operation.COUNT}
     assert offered(EchoConfig()) == ECHOED
+    assert offered(GuardsConfig()) == {Operation.MODERATION}
     assert offered(None, engine=(ENGINE, TALKS | {Operation.EMBEDDING})) == {Operation.COMPLETION, Operation.EMBEDDING}
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mainstay.core.call import Ask, Call
-from mainstay.core.errors import ContextOverflow, Unsupported
+from mainstay.core.errors import ContextOverflow, PolicyDenied, Unsupported
 from mainstay.core.prompt import Prompt
 from mainstay.core.target import Feature, Operation, Target
 from mainstay.providers.tasks.embeddings import read_embeddings
-from mainstay.routing.fit import fitting, larger, output_limit
+from mainstay.routing.fit import fitting, larger, output_limit, permitted
 from support.routing import make_call, make_target
 
 PLAIN = make_target("plain")
@@ -207,3 +207,12 @@ def test_a_target_that_cannot_be_asked_at_all_is_left_out_and_its_window_with_it
 
 def test_what_is_no_text_has_no_limit_of_tokens() -> None:
     assert output_limit(read_embeddings(b'{"model":"m","input":"x","max_tokens":5}')) is None
+
+
+def test_targets_that_are_forbidden_are_left_out_and_where_none_is_left_the_first_says_why() -> None:
+    targets = [make_target(name) for name in "abc"]
+    errors = {name: PolicyDenied(f"not {name}") for name in "abc"}
+    assert permitted(targets, lambda target: errors[target.model] if target.model != "b" else None) == [targets[1]]
+    assert permitted(targets, lambda _: None) == targets
+    with pytest.raises(PolicyDenied, match="not a"):
+        permitted(targets, lambda target: errors[target.model])

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from mainstay.core.errors import (
     ContentFiltered,
     ContextOverflow,
     MainstayError,
+    PolicyDenied,
     Unavailable,
     Unsupported,
     UpstreamCredential,
@@ -35,7 +36,7 @@ from mainstay.core.usage import Usage
 from mainstay.providers.openai import read_ask
 from mainstay.routing.first import First
 from mainstay.routing.progress import Rules
-from mainstay.routing.resort import LastWords
+from mainstay.routing.resort import LastModel, LastWords
 from mainstay.routing.single_flight import SingleFlight
 from mainstay.routing.stage import Route
 from mainstay.routing.standing import Credential, Standing
@@ -496,3 +497,45 @@ def test_the_first_of_them_may_leave_and_its_attempt_ends_there_for_it(monkeypat
     asyncio.run(main())
     assert [(a.outcome, a.total_ms) for a in leader.record.attempts] == [("caller_gone", pytest.approx(2000))]
     assert follower.record.queued_ms == pytest.approx(3000)
+
+
+def forbids(*names: str) -> Callable[[Target], PolicyDenied | None]:
+    return lambda target: PolicyDenied(f"not {target.model}") if target.model in names else None
+
+
+def test_a_target_that_policies_forbid_is_never_asked_whatever_else_fails() -> None:
+    wire, call = Wire(a=UpstreamFailed("no"), c=UpstreamFailed("no")), replace(make_call(), forbids=forbids("b"))
+    with pytest.raises(UpstreamFailed):
+        go(make_route(C, targets=(A, B), attempts=9), wire, call)
+    assert set(wire.asked) == {"a", "c"}
+
+
+def test_the_only_target_the_wished_one_and_the_last_resort_are_forbidden_alike() -> None:
+    last = Route(First(), (C,), {"c": standing(C), "a": standing(A)}, rules=Rules(1), resort=LastModel(A))
+    for route, call, error in (
+        (make_route(), make_call(), PolicyDenied),
+        (make_route(wished={"b": B}), replace(make_call(), wished_model="b"), PolicyDenied),
+        (last, make_call(), UpstreamFailed),
+    ):
+        wire = Wire(c=UpstreamFailed("no"))
+        with pytest.raises(error):
+            go(route, wire, replace(call, forbids=forbids("a", "b")))
+        assert set(wire.asked) <= {"c"}
+
+
+def test_an_answer_is_not_shared_with_a_caller_who_may_not_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, flow, route, leader, follower = make_flight(monkeypatch)
+    leader, same = replace(leader, forbids=forbids()), replace(follower, forbids=forbids())
+
+    async def main() -> None:
+        led, followed = await route(leader, flow), await route(same, flow)
+        with pytest.raises(PolicyDenied):
+            await route(replace(follower, forbids=forbids("a")), flow)
+        flow.queue.put_nowait("x")
+        assert await hear(led, 1) == await hear(followed, 1) == 1
+        for answer in (led, followed):
+            assert answer.frames is not None
+            await answer.frames.aclose()
+
+    asyncio.run(main())
+    assert same.record.attempts == []

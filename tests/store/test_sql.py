@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 import mainstay.batches.store
 import mainstay.cost.store
+import mainstay.governance.reviews_store
 import mainstay.governance.store
 import mainstay.identity.store
 import mainstay.store
@@ -93,6 +94,7 @@ def test_migrating_gives_the_tables_that_the_rooms_describe(engine: Engine) -> N
         mainstay.batches.store.metadata,
         mainstay.cost.store.metadata,
         mainstay.governance.store.metadata,
+        mainstay.governance.reviews_store.metadata,
         mainstay.store.audit.metadata,
     ]
     with reading(engine) as connection:

@@ -1,7 +1,5 @@
 """The admin API over a database of its own, asked without a socket."""
 
-import functools
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +16,13 @@ from mainstay.batches import store as batch_store
 from mainstay.batches.port import BatchRow
 from mainstay.config import Loaded, load_config
 from mainstay.core.record import Content, Record
+from mainstay.governance import reviews_store
+from mainstay.governance.reviews_store import ReviewRow
 from mainstay.identity.roles import parse_grant
 from mainstay.identity.service import Keys
-from mainstay.store.sql import migrate, open_engine, writing
+from mainstay.store.sql import open_engine, writing
 from mainstay.telemetry.store import insert_records
+from support.database import empty
 
 __all__ = ["CONFIG", "Building", "building", "desk"]
 
@@ -83,6 +84,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Building]:
     grant = office.directory.grant("key", key.row.id, parse_grant("viewer@team:alpha-team"))
     person = office.directory.welcome("https://id.test", "1", "someone@alpha.test", "Someone", [])
     made.ids |= {"key": key.row.id, "grant": grant.id, "record": "alpha-record", "person": person.id}
+    made.ids["review"] = "rev_alpha"
     _fill(office.engine, key.row.id)
     yield made
     office.engine.dispose()
@@ -92,20 +94,10 @@ def _build(folder: Path) -> Building:
     (folder / "mainstay.yaml").write_text(CONFIG)
     config = [load_config(folder / "mainstay.yaml", {"SOLD": "sk-very-secret-indeed"})]
     config[0].home.mkdir(mode=0o700)
-    (config[0].home / "mainstay.db").write_bytes(_empty())
+    (config[0].home / "mainstay.db").write_bytes(empty())
     engine = open_engine(config[0].config.store.url)
     office = open_office(engine, Keys(engine, config[0].home), lambda: config[0])
     return Building(office, build(office), config)
-
-
-@functools.cache
-def _empty() -> bytes:
-    """Return a database at head: migrating takes longer than most tests."""
-    with tempfile.TemporaryDirectory() as folder:
-        engine = open_engine(f"sqlite:///{folder}/mainstay.db")
-        migrate(engine)
-        engine.dispose()
-        return Path(folder, "mainstay.db").read_bytes()
 
 
 def _fill(engine: Engine, key: str) -> None:
@@ -114,6 +106,10 @@ def _fill(engine: Engine, key: str) -> None:
     batch = BatchRow(
         "batch_alpha", "team/alpha-team", "node", key, "/v1/chat/completions", "file-1", "24h", "completed", 1, 2, 0
     )
+    names = ("organisation", "key", "user", "route", "rail", "where", "digest", "mark", "record")
+    texts: dict[str, Any] = {name: f"alpha-{name}" for name in names}
+    review = ReviewRow("rev_alpha", 1000, team="alpha-team", kinds="{}", status="open", content="alpha", **texts)
     with writing(engine) as connection:
         insert_records(engine, connection, [record])
         batch_store.add_batch(connection, batch)
+        reviews_store.add_reviews(engine, connection, [review])

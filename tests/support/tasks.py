@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from mainstay.guardrails.encoder import is_installed
+
 __all__ = ["KEY", "PLENTY", "embeddings", "task_config", "text_completion"]
 
 KEY = "sk-upstream-secret"
@@ -28,6 +30,7 @@ def task_config(first: str, second: str) -> dict[str, Any]:
             },
             "talker": {"kind": "groq", "base_url": f"{first}/v1", "api_key": "${UPSTREAM_KEY}"},
             "echo": {"kind": "echo"},
+            **({"guards": {"kind": "guards", "ocr": False}} if is_installed() else {}),
         },
         "models": {
             "first": {"provider": "one", "name": "upstream-first"},
@@ -40,6 +43,7 @@ def task_config(first: str, second: str) -> dict[str, Any]:
             "deployed": {"provider": "azure", "name": "my-deployment"},
             "groq": {"provider": "talker", "name": "llama"},
             "echo": {"provider": "echo"},
+            **({"guards": {"provider": "guards"}} if is_installed() else {}),
             "chat-only": {"provider": "two", "operations": ["chat"]},
             **{name: {"provider": "one", "name": f"upstream-{name}"} for name in PLENTY},
             **{f"{name}b": {"provider": "two", "name": f"upstream-{name}b"} for name in PLENTY},

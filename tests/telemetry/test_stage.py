@@ -24,7 +24,7 @@ from mainstay.core.errors import (
     UpstreamRefused,
 )
 from mainstay.core.events import Dialect, Finished, FinishReason, Frame, Metered, Started, TextDelta, ToolStarted
-from mainstay.core.record import Attempt, Record
+from mainstay.core.record import Attempt, RailVerdict, Record
 from mainstay.core.target import Target
 from mainstay.core.timeouts import Timeouts
 from mainstay.core.usage import Usage
@@ -144,6 +144,14 @@ def test_every_attempt_and_the_tokens_of_the_last_are_counted(desk: Desk) -> Non
     assert desk.total("gen_ai_client_token_usage_sum", gen_ai_token_type="output", **model) == 9
     assert desk.total("gen_ai_client_operation_time_to_first_chunk_seconds_sum") == pytest.approx(0.02)
     assert desk.total("gen_ai_client_operation_time_per_output_chunk_seconds_sum") == pytest.approx(0.02)
+
+
+def test_verdicts_of_rails_are_counted_and_timed(desk: Desk) -> None:
+    verdicts = [RailVerdict("people", "input", "masked", ms=1.5), RailVerdict("people", "output", ms=0.5)]
+    desk.settle(opened(verdicts=verdicts, attempts=[]))
+    for outcome in ("masked", "passed"):
+        assert desk.total("mainstay_rail_verdicts_total", route="assistant", rail="people", outcome=outcome) == 1
+    assert desk.total("mainstay_rail_seconds_sum", rail="people") == pytest.approx(0.002)
 
 
 def test_a_refusal_at_the_door_counts_no_model(desk: Desk) -> None:

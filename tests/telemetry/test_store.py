@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from mainstay.core.ids import uuid7
-from mainstay.core.record import Attempt, Content, Record
+from mainstay.core.record import Attempt, Content, RailSpan, RailVerdict, Record
 from mainstay.core.usage import Usage
 from mainstay.store.sql import reading, writing
 from mainstay.telemetry.store import (
@@ -40,6 +40,18 @@ ATTEMPTS = st.builds(
     upstream_id=WORDS,
     detail=WORDS,
 )
+SPANS = st.builds(RailSpan, WORDS, st.integers(0, 99), st.integers(0, 99), WORDS)
+VERDICTS = st.builds(
+    RailVerdict,
+    WORDS,
+    WORDS,
+    WORDS,
+    st.booleans(),
+    st.dictionaries(WORDS, st.integers(1, 9), max_size=2),
+    st.none() | st.floats(0, 1),
+    st.lists(SPANS, max_size=2),
+    DURATIONS,
+)
 RECORDS = st.builds(
     Record,
     id=st.builds(uuid7),
@@ -54,6 +66,7 @@ RECORDS = st.builds(
     first_ms=st.none() | DURATIONS,
     total_ms=DURATIONS,
     cost_usd=st.none() | st.integers(0, 2**62).map(from_picousd),
+    verdicts=st.lists(VERDICTS, max_size=2),
     content=st.none() | st.builds(Content, WORDS, WORDS),
 )
 

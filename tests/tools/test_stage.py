@@ -1,6 +1,7 @@
 """Tools run for a model: official SDKs in front of a gateway, an official tool server beside it, a scripted model."""
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -145,6 +146,16 @@ def gateway(
             "brave": {"targets": ["gpt"], "tools": {"mcp": ["away", "tools/weather"]}},
             "strict": {"targets": ["gpt"], "tools": {"mcp": ["away"], "required": True}},
             "hostile": {"targets": ["gpt"], "tools": {"mcp": ["hostile"]}},
+            "hidden": {
+                "targets": ["gpt"],
+                "tools": only,
+                "rails": {"words": {"what": "words", "words": ["Köln", "degrees"], "do": "pseudonymise"}},
+            },
+            "screened": {
+                "targets": ["gpt"],
+                "tools": only,
+                "rails": {"never": {"what": "words", "words": ["degrees"], "do": "block", "where": "tool_result"}},
+            },
             "programs": {"targets": ["gpt"], "tools": {"mcp": ["program"]}},
         },
     }
@@ -250,6 +261,39 @@ def test_words_before_a_call_are_part_of_the_answer_unless_the_route_says_otherw
     form: Any = {"type": "json_object"}
     model.will(("", [weather()]), '{"t": 12}')
     assert chat(client, stream, response_format=form).choices[0].message.content == '{"t": 12}'
+
+
+@BOTH
+def test_tools_get_values_that_the_model_never_sees(
+    client: OpenAI, model: Model, gateway: Gateway, server: ToolServer, stream: bool
+) -> None:
+    def say(request: Received) -> Any:
+        said = request.json()["messages"][-1]
+        names = re.findall(r"WORD_[0-9a-z]{8}", said["content"])
+        model.turns = [" ".join(names) if said["role"] == "tool" else ("", [weather(city=names[0])])]
+        return model._answer(request)
+
+    model.upstream.forget()
+    model.upstream.handler = say
+    assert chat(client, stream, model="hidden").choices[0].message.content == "degrees Köln"
+    assert server.asked[-1] == "Köln"
+    assert not any("Köln" in json.dumps(request.json(), ensure_ascii=False) for request in model.upstream.requests)
+    assert {one.where: one.outcome for one in last(gateway).verdicts} == {
+        "input": "pseudonymised",
+        "tool_result": "pseudonymised",
+    }
+
+
+@BOTH
+def test_a_result_that_a_rail_blocks_ends_the_call(
+    client: OpenAI, model: Model, gateway: Gateway, stream: bool
+) -> None:
+    model.will(("", [weather()]), "12 degrees.")
+    with pytest.raises(openai.APIError) as refused:
+        chat(client, stream, model="screened")
+    assert refused.value.code == "content_blocked"
+    assert len(model.turns) == 1
+    assert last(gateway).steps.startswith("tool tools/weather ok ")
 
 
 def test_words_stream_while_they_are_written(client: OpenAI, model: Model) -> None:

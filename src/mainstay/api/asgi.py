@@ -25,12 +25,14 @@ from mainstay.api.openai import OpenAIPages, OpenAIWire
 from mainstay.api.passing import Passing
 from mainstay.api.rerank import RerankWire
 from mainstay.api.responses import ResponsesKeeper, ResponsesPages, ResponsesWire
+from mainstay.api.reviews import ReviewsPages
 from mainstay.batches.desk import Desk
 from mainstay.core.clock import monotonic
 from mainstay.core.errors import MainstayError, MethodNotAllowed, NotFound
 from mainstay.core.events import Dialect
 from mainstay.core.record import Record
 from mainstay.core.target import Operation
+from mainstay.governance.reviews import ReviewQueue
 from mainstay.store.kv import KeyValues, NullKeyValues
 from mainstay.telemetry.stage import Observer
 
@@ -41,10 +43,10 @@ Headers = Sequence[tuple[bytes, bytes]]
 _MODEL = "/v1/models/"
 _MESSAGES = "/v1/messages"
 _RESPONSES = "/v1/responses"
-_FILES, _BATCHES = "/v1/files", "/v1/batches"
+_FILES, _BATCHES, _REVIEWS = "/v1/files", "/v1/batches", "/v1/reviews"
 _MCP = "/mcp"
 #: Paths with names below them, and the pages of each name.
-_PAGES = {_RESPONSES: ("", "cancel", "input_items"), _FILES: ("", "content"), _BATCHES: ("", "cancel")}
+_PAGES = {_RESPONSES: ("", "cancel", "input_items"), _FILES: ("", "content"), _BATCHES: ("", "cancel"), _REVIEWS: ("",)}
 #: What the control process answers, and all that is below.
 _ADMIN = ("/api", "/console")
 _RERANK = ("/v1/rerank", "/v2/rerank", "/rerank")
@@ -70,6 +72,7 @@ class Api:
         values: where responses are kept.
         desk: where files and batches are kept, None where that is switched off.
         passing: passes on what the control process answers.
+        reviews: knows how requests stand that wait for a person.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Api:
         values: KeyValues | None = None,
         desk: Desk | None = None,
         passing: Passing | None = None,
+        reviews: ReviewQueue | None = None,
     ) -> None:
         self._observer = observer
         self._passing = passing
@@ -92,6 +96,8 @@ class Api:
         self._below = {_RESPONSES: ResponsesPages(gate, values).serve}
         if desk is not None:
             self._below |= {_FILES: FilesPages(gate, desk).serve, _BATCHES: BatchesPages(gate, desk).serve}
+        if reviews is not None:
+            self._below[_REVIEWS] = ReviewsPages(gate, reviews).serve
 
         def asked(operation: str, wire: CallerWire, keeper: Keeper | None = None) -> _Asked:
             # Completions are told from conversations by their operation.

@@ -55,10 +55,11 @@ def control_main(payload: bytes, leash: Leash) -> int:
     from mainstay.app.upkeep import Upkeep
     from mainstay.assembly.footprints import Footprinting
     from mainstay.cost.store import post
+    from mainstay.governance import denials
     from mainstay.identity.directory import Directory
     from mainstay.identity.service import Keys
     from mainstay.store.sql import migrate, open_engine
-    from mainstay.telemetry.jobs import Loader
+    from mainstay.telemetry.jobs import Loader, together
 
     loaded = unpack(payload).loaded
     log = loaded.config.telemetry.log
@@ -77,7 +78,8 @@ def control_main(payload: bytes, leash: Leash) -> int:
         leash.failed(error.message, error.exit_code)
         return error.exit_code
     footprinting = Footprinting(loaded.config)
-    loader = Loader(engine, loaded.home / "journal", post=post, enrich=footprinting.settle)
+    posts = together(post, denials.post)
+    loader = Loader(engine, loaded.home / "journal", post=posts, enrich=footprinting.settle)
     slab = Slab(loaded.home / "run" / "metrics", "control")
     stop = threading.Event()
     threads = [

@@ -19,6 +19,7 @@ from mainstay.config.load import Loaded
 from mainstay.core.clock import monotonic
 from mainstay.core.errors import StartError
 from mainstay.governance.places import seal_values
+from mainstay.governance.reviews_desk import ReviewDesk
 from mainstay.governance.ring import SealRing
 from mainstay.governance.service import AuditLog, anchor_path
 from mainstay.governance.vault import Vault
@@ -65,8 +66,10 @@ class Upkeep:
         self._rules = loaded().config.governance.sealing
         #: Opens what is sealed, and seals what is new; kept supplied.
         self.seal = self._ring.seal
+        self._reviews = ReviewDesk(engine, loaded().home, lambda: loaded().config.governance.reviews, self.seal)
         #: Where sealing what lies plain has come to; None: through, for now.
         self._contents: str | None = ""
+        self._held: str | None = ""
         self._values: str | None = ""
         self._files = 0
 
@@ -85,7 +88,7 @@ class Upkeep:
             self._vault.rewrap()
         self._vault.publish(homes)
         if rules is not self._rules:
-            self._rules, self._contents, self._values = rules, "", ""
+            self._rules, self._contents, self._values, self._held = rules, "", "", ""
             self._ring.apply(rules)
         self._ring.refresh()
 
@@ -96,9 +99,11 @@ class Upkeep:
             config = self._loaded().config.governance
             self._try("config", 0.0, self._note_config)
             self._try("keys", _TENANTS, self.tend_keys)
+            self._try("reviews", 0.0, self._reviews.take_in)
             if config.sealing.enabled and not ending:
                 self._try("sealing", 0.0 if self._is_sealing() else _PLAIN, self._seal_plain)
             self._try("retention", config.retention.every, self._remove_due)
+            self._try("held", config.retention.every, self._reviews.tend)
             self._try("audit", 0.0 if ending else config.audit.every, self._sign)
             if ending:
                 return
@@ -131,13 +136,14 @@ class Upkeep:
         self._noted = found
 
     def _is_sealing(self) -> bool:
-        return bool(self._contents) or bool(self._values) or bool(self._files)
+        return bool(self._contents) or bool(self._values) or bool(self._files) or bool(self._held)
 
     def _seal_plain(self) -> None:
         """Seal a little of what lies plain, or under the installation's key because its tenant had none."""
         loaded = self._loaded()
         common = [row.id for row in self._vault.rows() if not row.tenant]
         _, self._contents = reseal(self._engine, self._ring.seal, ["", *common], self._contents or "", _MOST)
+        _, self._held = self._reviews.reseal(["", *common], self._held or "")
         table = open_table(loaded.config.store.url, loaded.home)
         try:
             _, self._values = seal_values(table, self._ring.seal, self._values or "", _MOST)

@@ -29,7 +29,9 @@ from mainstay.cost.till import Till
 from mainstay.energy.service import open_meters
 from mainstay.energy.tally import Tally
 from mainstay.governance.content import ContentRedactor, ContentSealer
+from mainstay.governance.reviews import ReviewQueue
 from mainstay.governance.ring import SealRing
+from mainstay.guardrails.redacting import Redaction
 from mainstay.identity.keyring import open_keyring, snapshot_path
 from mainstay.runtime.client import LeanTransport
 from mainstay.runtime.leash import Leash
@@ -82,7 +84,9 @@ class _Worker:
         self._ring = open_keyring(home)
         self._seals = SealRing(home, loaded.config.governance.sealing)
         self._seals.refresh()
-        self._redactor = ContentRedactor()
+        self._reviews = ReviewQueue(home, self._seals.seal, loaded.config.governance.reviews)
+        self._redaction = Redaction()
+        self._redactor = ContentRedactor(self._redaction.redact)
         self._redactor.routes = redacted_routes(loaded.config)
         self._values = SealedKeyValues(open_key_values(loaded.config.store.url, home), self._seals.seal)
         batches = loaded.config.batches
@@ -94,8 +98,9 @@ class _Worker:
         # A meter counts the machine: only one worker that has all calls of the engines here can say whose it was.
         single = loaded.config.server.workers == 1 and bool(blueprint.engines)
         self._tally = Tally(open_meters() if single else ())
-        self._rooms = Rooms(self._ring, self._till, self._tally, self._note_probe, self._values)
+        self._rooms = Rooms(self._ring, self._till, self._tally, self._note_probe, self._values, self._reviews)
         self._gate = self._rooms.gate(blueprint)
+        self._redaction.scanners = self._rooms.redacting(loaded)
         self._journal = Journal(home / "journal", slot)
         self._slab = Slab(home / "run" / "metrics", str(slot))
         access = loaded.config.telemetry.log.access
@@ -126,7 +131,7 @@ class _Worker:
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         metrics = self._home / "run" / "metrics"
         health = HealthEndpoints(lambda: _parts(self._home), self._rooms.describe, lambda: exposition(metrics))
-        api = Api(lambda: self._gate, self._observer, health, self._values, self._desk, self._passing)
+        api = Api(lambda: self._gate, self._observer, health, self._values, self._desk, self._passing, self._reviews)
         server = Server(api, _limits(self._loaded), refuse=api.refusal, on_refused=api.refused)
         loop = asyncio.get_running_loop()
         self._leash.attach(loop, on_config=self._apply, on_drain=self._on_drain)
@@ -186,7 +191,9 @@ class _Worker:
         self._note_restart(self._loaded, loaded)
         self._loaded = loaded
         self._seals.apply(loaded.config.governance.sealing)
+        self._reviews.rules = loaded.config.governance.reviews
         self._redactor.routes = redacted_routes(loaded.config)
+        self._redaction.scanners = self._rooms.redacting(loaded)
         self._count_config(1)
         self._leash.applied(generation)
         _log.info("config_applied", generation=generation, hash=loaded.hash)
@@ -218,6 +225,7 @@ class _Worker:
         self._due = now + _TICK
         self._ring.refresh()
         self._seals.refresh()
+        self._reviews.refresh()
         self._memory.set(_resident())
         self._teller.tick()
         self._tally.sample(wall_ms(), self._rooms.local_calls)

@@ -15,19 +15,22 @@ from mainstay.energy.profile import Served, profile
 from mainstay.energy.tally import Tally
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.providers.bedrock.config import BedrockConfig
-from mainstay.providers.config import EchoConfig, VendorConfig
+from mainstay.providers.config import EchoConfig, GuardsConfig, VendorConfig
 
 __all__ = ["Footprinting", "begin_of", "footprints_of", "served_of", "today_of"]
 
 
 def footprints_of(config: Config) -> Footprints | None:
-    """Return the numbers of every model; None where energy is off. ``echo`` computes nothing and has none."""
+    """Return the numbers of every model; None where energy is off. ``echo`` computes nothing and has none.
+
+    Nor have our own guards: what they take is part of the worker's own work, and not told apart from it.
+    """
     if config.energy.method == "off":
         return None
     profiles = [
         profile(served_of(name, config), config.energy, model.energy)
         for name, model in config.models.items()
-        if not isinstance(config.providers[model.provider], EchoConfig)
+        if not isinstance(config.providers[model.provider], EchoConfig | GuardsConfig)
     ]
     return Footprints(profiles, published=config.energy.method == "ecologits")
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:  # the database library costs a worker a third of a second and
     from sqlalchemy import Engine
 
     from mainstay.core.subject import Place, Subject
+    from mainstay.governance.reviews_desk import ReviewDesk
     from mainstay.governance.vault import Vault
     from mainstay.store.sealing import KeyedSeal
 
-__all__ = ["Kept", "open_places", "open_seal", "open_vault", "redacted_routes", "report", "resolve"]
+__all__ = ["Kept", "open_places", "open_reviews", "open_seal", "open_vault", "redacted_routes", "report", "resolve"]
 
 _LEDGER = "books must be kept; they hold no content and no user"
 
@@ -63,10 +64,18 @@ def open_seal(engine: "Engine", loaded: Loaded) -> "KeyedSeal":
     return ring.seal
 
 
+def open_reviews(engine: "Engine", loaded: Loaded, seal: "KeyedSeal") -> "ReviewDesk":
+    """Return the requests that wait for a person."""
+    from mainstay.governance.reviews_desk import ReviewDesk
+
+    return ReviewDesk(engine, loaded.home, lambda: loaded.config.governance.reviews, seal)
+
+
 def open_places(engine: "Engine", loaded: Loaded, seal: "KeyedSeal") -> "list[Place]":
     """Return every place, in the order in which a subject is erased: what is found by its records before them."""
     from mainstay.batches.subjects import FilePlace
     from mainstay.governance.places import ValuePlace
+    from mainstay.governance.reviews_place import ReviewPlace
     from mainstay.store.kv import open_table
     from mainstay.telemetry.subjects import JournalPlace, RecordPlace, RejectedPlace
 
@@ -74,6 +83,7 @@ def open_places(engine: "Engine", loaded: Loaded, seal: "KeyedSeal") -> "list[Pl
     return [
         ValuePlace(open_table(loaded.config.store.url, loaded.home), seal, time.time()),
         FilePlace(engine, loaded.home, seal),
+        ReviewPlace(open_reviews(engine, loaded, seal)),
         JournalPlace(engine, journals, seal),
         RejectedPlace(journals),
         RecordPlace(engine, seal),
@@ -144,6 +154,11 @@ def _others(engine: "Engine", loaded: Loaded) -> Iterator[Kept]:
         events = log_size(connection)
     life = min(config.batches.expire, usual.files or config.batches.expire)
     yield Kept("files of callers and batches", "var/files", "batches", _until(life), files, "no")
+    yield from _reviews(engine, loaded)
+    histories = len(list((loaded.home / "novelty").glob("*.safetensors")))
+    if histories:
+        until = "fitted again without what was erased, or forgotten"
+        yield Kept("histories of routes", "var/novelty", "novelty; vectors without words", until, histories, "no")
     waiting = _count_files(loaded.home / "journal")
     yield Kept("journals", "var/journal", "no call is lost", "loaded and the worker ended, or 64 MiB", waiting)
     yield Kept("ledger", "database", _LEDGER, "for ever", None)
@@ -151,6 +166,26 @@ def _others(engine: "Engine", loaded: Loaded) -> Iterator[Kept]:
     yield Kept("keys", "database", "who may call", "for ever; secrets as keyed hashes", len(key_names(engine)))
     people = len(Directory(engine).people())
     yield Kept("people who signed in", "database", "who may administer", "for ever: name, email", people)
+
+
+def _reviews(engine: "Engine", loaded: Loaded) -> Iterator[Kept]:
+    from mainstay.governance.reviews_store import count_contents, count_reviews
+    from mainstay.store.sql import reading
+
+    rules = loaded.config.governance.reviews
+    with reading(engine) as connection:
+        contents, plain = count_contents(connection)
+        decisions = sum(count_reviews(connection).values())
+    yield Kept(
+        "requests held for a person",
+        "database, var/reviews",
+        "a rail wants a person's word",
+        _until(rules.keep),
+        contents,
+        f"{contents - plain} of {contents}",
+    )
+    why = "how often a rail is right; no words"
+    yield Kept("reviews and decisions", "database", why, _until(rules.history), decisions)
 
 
 def _count_files(folder: Path) -> int:

@@ -17,7 +17,7 @@ from mainstay.cost.stage import Charge, Hold
 from mainstay.cost.till import Priced, Till
 from mainstay.engines.config import LlamaCppConfig
 from mainstay.providers.bedrock.config import BedrockConfig
-from mainstay.providers.config import EchoConfig, VendorConfig
+from mainstay.providers.config import EchoConfig, GuardsConfig, VendorConfig
 from mainstay.providers.vendors import VendorRow
 
 __all__ = ["catalogue_path", "ledger_stages", "prices_of", "shown", "warn_of_unknown"]
@@ -78,7 +78,7 @@ def _priced(name: str, config: Config, vendors: Mapping[str, VendorRow], catalog
 
 def _is_ours(provider: ProviderConfig, vendor: VendorRow | None) -> bool:
     """Whether nobody sends a bill: an engine of our own, or a server that one runs oneself."""
-    if isinstance(provider, EchoConfig | LlamaCppConfig):
+    if isinstance(provider, EchoConfig | GuardsConfig | LlamaCppConfig):
         return True
     return vendor is not None and isinstance(provider, VendorConfig) and vendor.base_url.startswith("http://")
 

@@ -12,8 +12,10 @@ import msgspec
 
 from mainstay.api.gate import Gate, Served
 from mainstay.assembly.footprints import footprints_of, today_of
+from mainstay.assembly.moderation import Moderation
+from mainstay.assembly.policies import Admissions
 from mainstay.assembly.prices import ledger_stages, prices_of, shown
-from mainstay.assembly.routes import admission_of, probe_of, route_of
+from mainstay.assembly.routes import admission_of, probe_of, redacting_of, route_of, screens_of, wishes_of
 from mainstay.assembly.targets import local_endpoint, reached, target_of, vendors_of
 from mainstay.config.load import Loaded
 from mainstay.config.schema import Config, ProviderConfig, RouteSection
@@ -27,7 +29,8 @@ from mainstay.energy import Footprints
 from mainstay.energy.jobs import Today
 from mainstay.energy.tally import Tally
 from mainstay.engines.port import EngineAddress
-from mainstay.guardrails import Screens
+from mainstay.guardrails.port import Reviews, Scanner
+from mainstay.guardrails.service import Screens
 from mainstay.identity.keyring import KeyRing
 from mainstay.identity.null import NullKeyRing
 from mainstay.line.line import compile_line
@@ -36,6 +39,7 @@ from mainstay.providers.bedrock.config import BedrockConfig
 from mainstay.providers.config import (
     AnthropicConfig,
     EchoConfig,
+    GuardsConfig,
     HttpProviderConfig,
     OpenAIConfig,
     VendorConfig,
@@ -43,6 +47,7 @@ from mainstay.providers.config import (
 from mainstay.providers.echo import Echo
 from mainstay.providers.hearing import Hearing
 from mainstay.providers.http import HttpProvider
+from mainstay.providers.null import NullProvider
 from mainstay.providers.offers import by_operation, endpoint_of, key_of, others_of, via
 from mainstay.providers.openai import OpenAICodec
 from mainstay.providers.port import Codec, Provider
@@ -82,6 +87,7 @@ class Rooms:
         tally: finds the energy of calls.
         note: told of each probe that ended.
         values: where turns are kept that callers must go on with.
+        reviews: where calls wait for a person.
     """
 
     def __init__(
@@ -91,6 +97,7 @@ class Rooms:
         tally: Tally,
         note: Note = lambda *_: None,
         values: KeyValues | None = None,
+        reviews: Reviews | None = None,
     ) -> None:
         self._tally = tally
         self._today: Today | None = None
@@ -105,7 +112,8 @@ class Rooms:
         self._known: dict[str, tuple[tuple[Any, ...], Standing]] = {}
         self._credentials: dict[str, tuple[object, Credential]] = {}
         self._lag = Lag()
-        self._screens, self._readers = Screens(), Readers()
+        self._screens, self._readers = Screens(reviews=reviews), Readers()
+        self._moderation = Moderation(self._readers)
         self._tools = Toolbox(values or NullKeyValues(), self._transport)
 
     @property
@@ -130,9 +138,12 @@ class Rooms:
         config = loaded.config
         vendors = vendors_of(config)
         rows = config.providers.items()
+        self._moderation.renew(config.reading)
         providers = {name: self._provider(name, row, engines.get(name), vendors.get(name)) for name, row in rows}
+        judge = self._moderation.assessor
         others = by_operation(
-            (name, others_of(row, vendors.get(name), reached(engines.get(name)), self._transport)) for name, row in rows
+            (name, others_of(row, vendors.get(name), reached(engines.get(name)), self._transport, judge))
+            for name, row in rows
         )
         prices = prices_of(loaded, vendors)
         self._till.renew(prices)
@@ -145,7 +156,7 @@ class Rooms:
         hold, charge = ledger_stages(config.cost, self._till)
         standings = self._standings(config, targets, vendors)
         call = CallProvider(providers, others)
-        observe = Observe()
+        observe, admissions = Observe(), Admissions(loaded, targets)
         templates = Templates(config.prompts) if config.prompts else None
         self._tools.renew(config.mcp)
         served: dict[str, Served] = {}
@@ -153,8 +164,9 @@ class Rooms:
             line = compile_line(
                 (
                     observe,
+                    *admissions.steps(route),
                     hold,
-                    *self._screens.steps(route.language),
+                    *screens_of(self._screens, name, route, loaded.home),
                     *self._reads(route, config, targets, standings, charge, call),
                     *self._tools.stages(route.tools),
                     compile_shape(route.form, route.attempts, templates, route.prompt or "", route.pin),
@@ -170,13 +182,19 @@ class Rooms:
             if name not in served:
                 # A budget's own choice of a smaller model is not for who asks for this very one.
                 alone = Route(First(), (target,), standings)
-                line = compile_line((observe, hold, Shape(templates=templates), alone, charge, call))
+                line = compile_line(
+                    (observe, *admissions.alone(name), hold, Shape(templates=templates), alone, charge, call)
+                )
                 talks = bool(target.operations & TALKS)
                 served[name] = Served(name, line, _DEFAULTS, False, target.provider, talks=talks)
         self._renew_probes(config, targets, standings, call)
         keys = self._ring if config.identity.required else self._open
         now, origins = int(time.time()), frozenset(config.mcp.origins)
         return Gate(served, keys, loaded.hash, now, config.overload.classes, config.responses, origins)
+
+    def redacting(self, loaded: Loaded) -> Mapping[str, tuple[Scanner, ...]]:
+        """Return what looks for that which is not kept of a call, by route with ``content: redacted``."""
+        return redacting_of(self._screens, loaded.config, loaded.home)
 
     def _renew_probes(
         self,
@@ -206,8 +224,9 @@ class Rooms:
         """Return the step that reads for the models of a route, if the route wants one."""
         ears = route.modalities.audio if route.modalities is not None else None
         hearing = ears and Hearing(ears, compile_line((Route(First(), (targets[ears],), standings), charge, call)))
-        wished = route.language.targets.values() if route.language is not None else ()
-        own = [targets[name] for name in (*(entry.model for entry in route.targets), *route.fallback, *wished)]
+        own = [
+            targets[name] for name in (*(entry.model for entry in route.targets), *route.fallback, *wishes_of(route))
+        ]
         return self._readers.steps(route.modalities, config.reading, own, hearing or None, self._transport(False, None))
 
     def probe(self, now: float) -> None:
@@ -242,6 +261,8 @@ class Rooms:
     ) -> Provider:
         if isinstance(row, EchoConfig):
             return Echo(row.delay, row.gap)
+        if isinstance(row, GuardsConfig):
+            return NullProvider()
         if engine is not None:
             return HttpProvider(OpenAICodec(), local_endpoint(engine), self._transport(False, None))
         if isinstance(row, VendorConfig):
@@ -278,6 +299,7 @@ class Rooms:
         if self._today is not None:
             await self._today.aclose()
         await self._readers.aclose()
+        self._moderation.close()
         await self._tools.aclose()
         for transport in self._transports.values():
             await transport.aclose()

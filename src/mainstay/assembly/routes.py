@@ -1,6 +1,7 @@
 """Routes: how each chooses among its targets, what it does when they fail, and the door to each model."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
@@ -9,8 +10,12 @@ from mainstay.config.schema import Config, ProviderConfig, RouteSection
 from mainstay.core.target import Target
 from mainstay.cost.config import CostConfig
 from mainstay.engines.config import LlamaCppConfig
+from mainstay.guardrails.config import RouteTo
+from mainstay.guardrails.port import Scanner
+from mainstay.guardrails.service import Screens
+from mainstay.guardrails.stage import Screen
 from mainstay.providers.bedrock.config import BedrockConfig
-from mainstay.providers.config import EchoConfig, ModelConfig, OpenAIConfig, VendorConfig
+from mainstay.providers.config import EchoConfig, GuardsConfig, ModelConfig, OpenAIConfig, VendorConfig
 from mainstay.providers.openai import read_ask
 from mainstay.providers.vendors import VendorRow
 from mainstay.routing.admission import Admission, Lag
@@ -32,7 +37,7 @@ from mainstay.routing.standing import Standing
 from mainstay.routing.sticky import Sticky
 from mainstay.routing.weighted import Weighted
 
-__all__ = ["admission_of", "probe_of", "route_of"]
+__all__ = ["admission_of", "probe_of", "redacting_of", "route_of", "screens_of", "wishes_of"]
 
 _CHOOSERS: Mapping[str, Callable[[Loads], Chooser]] = {
     "first": lambda _: First(),
@@ -74,6 +79,9 @@ def admission_of(config: Config, name: str, vendor: VendorRow | None, lag: Lag) 
         limit = Fixed(model.concurrency)
     elif isinstance(row, LlamaCppConfig):
         limit = Fixed(row.parallel)
+    elif isinstance(row, GuardsConfig):
+        # One thread judges; a second call reads its images meanwhile.
+        limit = Fixed(2)
     else:
         # A vendor says when it is too much, and its latency has many other reasons; a server of one's own only slows.
         limit = Aimd() if _is_sold(row, vendor) else Auto()
@@ -102,10 +110,38 @@ def route_of(
     )
 
 
+def wishes_of(route: RouteSection) -> list[str]:
+    """Return the models that its language or a rail may have asked first, each once."""
+    language = route.language.targets.values() if route.language is not None else ()
+    rails = [rail.do.route for rail in route.rails.values() if isinstance(rail.do, RouteTo)]
+    return list(dict.fromkeys((*language, *rails)))
+
+
+def screens_of(screens: Screens, name: str, route: RouteSection, home: Path) -> tuple[Screen, ...]:
+    """Return the step that looks at what enters and leaves a route, if it wants one."""
+    form, reads, runs = route.form.output, route.modalities is not None, route.tools is not None
+    schema = form is not None and form.kind == "json"
+    return screens.steps(
+        name, home, route.language, route.rails, reads=reads, runs=runs, schema=schema, sends=route.sends
+    )
+
+
+def redacting_of(screens: Screens, config: Config, home: Path) -> dict[str, tuple[Scanner, ...]]:
+    """Return what looks for that which is not kept, by route with ``content: redacted``: what its rails find, and what
+    is usual.
+
+    Raises:
+        StartError: the packages of a rail are missing.
+    """
+    wanted = {name: route for name, route in config.routes.items() if route.content == "redacted"}
+    return {name: screens.redacting(home, route.rails) for name, route in wanted.items()}
+
+
 def _wishes(route: RouteSection, cost: CostConfig) -> set[str]:
     """Return the models that a stage before the route's may want asked first."""
-    wishes = set(route.language.targets.values()) if route.language is not None else set()
-    return wishes | {row.soft.model for row in cost.budgets.values() if row.soft is not None and row.soft.model}
+    return {*wishes_of(route)} | {
+        row.soft.model for row in cost.budgets.values() if row.soft is not None and row.soft.model
+    }
 
 
 def _resort(route: RouteConfig, targets: Mapping[str, Target]) -> Resort | None:

@@ -6,7 +6,7 @@ from mainstay.config.schema import Config, ProviderConfig
 from mainstay.core.target import ASSUMED, Feature, Operation, Target
 from mainstay.engines.port import EngineAddress
 from mainstay.providers.bedrock.config import BedrockConfig
-from mainstay.providers.config import EchoConfig, ModelConfig, VendorConfig
+from mainstay.providers.config import EchoConfig, GuardsConfig, ModelConfig, VendorConfig
 from mainstay.providers.echo import LACKS as ECHO_LACKS
 from mainstay.providers.http import Endpoint
 from mainstay.providers.offers import able
@@ -14,7 +14,7 @@ from mainstay.providers.openai import OpenAICodec
 from mainstay.providers.port import Provider
 from mainstay.providers.vendors import VendorRow, find_row
 
-__all__ = ["local_endpoint", "reached", "target_of", "vendors_of"]
+__all__ = ["local_endpoint", "reached", "target_of", "vendor_name", "vendors_of"]
 
 
 def vendors_of(config: Config) -> Mapping[str, VendorRow]:
@@ -36,6 +36,13 @@ def reached(engine: EngineAddress | None) -> tuple[Endpoint, frozenset[Operation
     return (local_endpoint(engine), engine.operations) if engine is not None else None
 
 
+def vendor_name(provider: ProviderConfig, vendor: VendorRow | None) -> str:
+    """Return who sells what a provider has, by OpenTelemetry's name."""
+    if vendor is not None and vendor.telemetry_name:
+        return vendor.telemetry_name
+    return provider.telemetry_name if isinstance(provider, BedrockConfig) else provider.kind
+
+
 def target_of(
     name: str,
     model: ModelConfig,
@@ -50,18 +57,18 @@ def target_of(
     lacks = model.lacks
     if isinstance(provider, EchoConfig):
         lacks |= ECHO_LACKS
-    else:
+    elif not isinstance(provider, GuardsConfig):
         lacks |= provider.lacks
     if vendor is not None and isinstance(provider, VendorConfig):
         lacks |= frozenset(Feature) - ASSUMED - vendor.can - provider.can
     if engine is not None:
         lacks |= engine.lacks
     talks = (vendor is None or vendor.talks) and (engine is None or Operation.CHAT in engine.operations)
+    talks = talks and not isinstance(provider, GuardsConfig)
     target = Target(
         name,
         model.provider,
-        (vendor.telemetry_name if vendor is not None else "")
-        or (provider.telemetry_name if isinstance(provider, BedrockConfig) else provider.kind),
+        vendor_name(provider, vendor),
         model.name or name,
         lacks=lacks,
         max_output=model.max_output,

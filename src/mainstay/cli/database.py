@@ -52,10 +52,11 @@ def load_newest(engine: "Engine", loaded: Loaded) -> None:
 
     from mainstay.assembly.footprints import Footprinting
     from mainstay.cost.store import post
-    from mainstay.telemetry.jobs import Loader
+    from mainstay.governance import denials
+    from mainstay.telemetry.jobs import Loader, together
 
     try:
         enrich = Footprinting(loaded.config).settle
-        Loader(engine, loaded.home / "journal", post=post, enrich=enrich).load_once()
+        Loader(engine, loaded.home / "journal", post=together(post, denials.post), enrich=enrich).load_once()
     except (SQLAlchemyError, OSError) as error:
         typer.echo(f"The newest records could not be loaded yet ({type(error).__name__}).", err=True)

@@ -53,7 +53,7 @@ def _privacy() -> None:
 def _find(who: Who, config: ConfigOption = None, as_json: AsJson = False) -> None:
     """Find where something is kept of a subject.
 
-    Looks through records, content, journals, stored responses and files.
+    Looks through records, content, journals, stored responses, files and reviews.
 
     \b
     Examples:

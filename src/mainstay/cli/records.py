@@ -25,7 +25,7 @@ from mainstay.config import load_config
 from mainstay.core.clock import wall_ms
 from mainstay.core.config import parse_duration
 from mainstay.core.errors import StartError
-from mainstay.core.record import Record
+from mainstay.core.record import RailVerdict, Record
 from mainstay.cost.rates import to_usd
 
 if TYPE_CHECKING:  # SQLAlchemy costs a quarter of a second, which 'mainstay --help' should not
@@ -305,7 +305,7 @@ def _aligned(cells: list[str]) -> str:
 
 def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
     for name, value in _full(record).items():
-        if name in ("attempts", "usage") or value in ("", None, [], {}):
+        if name in ("attempts", "usage", "verdicts") or value in ("", None, [], {}):
             continue
         shown = _time(record.at) if name == "at" else names.get(record.key, value) if name == "key" else value
         yield f"{name:<16}{printable(str(shown))}"
@@ -324,9 +324,24 @@ def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
             + (f", {to_usd(attempt.cost):f} dollars ({attempt.priced})" if attempt.cost is not None else "")
             + (f" ({'; '.join(ids)})" if ids else "")
         )
+    for verdict in record.verdicts:
+        yield printable(_said(verdict))
     if record.content is not None:
         yield "request         " + printable(record.content.request)
         yield "response        " + printable(record.content.response)
+
+
+def _said(verdict: RailVerdict) -> str:
+    found = ", ".join(f"{count} {kind}" for kind, count in sorted(verdict.kinds.items()))
+    score = f", score {verdict.score:.2f}" if verdict.score is not None else ""
+    places = " ".join(f"{span.place}:{span.start}-{span.end}" for span in verdict.spans)
+    return (
+        f"rail            {verdict.rail} at {verdict.where}: {verdict.outcome}"
+        + ("" if verdict.enforced else " (monitored)")
+        + (f", {found}{score}" if found else "")
+        + f", {verdict.ms:.1f} ms"
+        + (f", at {places}" if places else "")
+    )
 
 
 def _full(record: Record) -> dict[str, Any]:
@@ -334,6 +349,9 @@ def _full(record: Record) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in record.__struct_fields__ if name != "content"}
     values["attempts"] = [{**_builtin(attempt), "usage": _builtin(attempt.usage)} for attempt in record.attempts]
     values["usage"] = _builtin(record.usage)
+    values["verdicts"] = [
+        {**_builtin(verdict), "spans": [_builtin(span) for span in verdict.spans]} for verdict in record.verdicts
+    ]
     return values
 
 

@@ -1,5 +1,7 @@
 """The configuration that ``mainstay up`` writes where there is none: the bundled model, an echo, and what to add."""
 
+from mainstay.guardrails.encoder import is_installed
+
 __all__ = ["default_config_text"]
 
 _TEXT = """\
@@ -19,6 +21,8 @@ providers:
   # openai:                   # OpenAI, or any server that speaks its wire: give its address as base_url
   #   kind: openai
   #   api_key: "${OPENAI_API_KEY}"
+  # guards:                   # judge texts and images for /v1/moderations here: pip install 'mainstay[guards]'
+  #   kind: guards
   # claude:
   #   kind: anthropic
   #   api_key: "${ANTHROPIC_API_KEY}"
@@ -28,6 +32,7 @@ models:                       # each can be called by its own name
   echo: {provider: echo}
   # gpt-4o-mini: {provider: openai}
   # haiku: {provider: claude, name: claude-haiku-4-5}
+  # omni-moderation-latest: {provider: guards}    # what /v1/moderations asks when no model is named
 
 routes:                       # names your applications call; what stands behind them can change any time
   assistant:
@@ -39,6 +44,14 @@ routes:                       # names your applications call; what stands behind
 """
 
 
+#: Lines that hold where our own guards are installed, and are shown as comments elsewhere.
+_GUARDS = ("guards:", "  kind: guards", "omni-moderation-latest:")
+
+
 def default_config_text() -> str:
     """Return the text of the default configuration, a YAML file that loads as it stands."""
-    return _TEXT
+    text = _TEXT
+    if is_installed():
+        for line in _GUARDS:
+            text = text.replace(f"  # {line}", f"  {line}")
+    return text

@@ -17,12 +17,14 @@ from pydantic import ValidationError
 from mainstay.config.document import MAX_BYTES, read_yaml
 from mainstay.config.expand import expand
 from mainstay.config.explain import explain
+from mainstay.config.policies import read_policies
 from mainstay.config.problems import Finding, Place, Problem, dotted, render
 from mainstay.config.references import cross_check, cross_warn
 from mainstay.config.schema import Config
 from mainstay.core.config import LoadContext
 from mainstay.core.errors import ConfigError
 from mainstay.engines.config import LlamaCppConfig
+from mainstay.governance.cedar import Policy
 
 __all__ = ["Checked", "Loaded", "check", "config_home", "load_config", "sources"]
 
@@ -35,7 +37,7 @@ class Loaded:
 
     ``hash`` identifies what was written, references unexpanded and order aside: 12 hex digits. ``base`` is the folder
     that relative paths are relative to, ``home`` the folder Mainstay writes to; both absolute. ``source`` are the files
-    read, ``mounted`` the secret files among what they refer to.
+    read, ``mounted`` the secret files among what they refer to, and the policies; ``policies`` is what these say.
     """
 
     config: Config
@@ -45,11 +47,12 @@ class Loaded:
     source: tuple[Path, ...]
     mounted: tuple[Path, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    policies: tuple[Policy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What checking found: ``loaded`` is None exactly when there are ``problems``; ``mounted`` are the secret files."""
+    """What checking found: ``loaded`` is None exactly when there are ``problems``; ``mounted`` are files beside it."""
 
     problems: tuple[Problem, ...]
     loaded: Loaded | None
@@ -108,8 +111,14 @@ def check(path: str | Path, env: Mapping[str, str] | None = None) -> Checked:
     problems = files.problems(_first_of_each_place(findings))
     if config is None or problems:
         return Checked(problems, None, tuple(mounted))
+    policies = read_policies(config.policies, base)
+    mounted += policies.watched
+    problems = (*files.problems(policies.findings), *policies.problems)
+    if problems:
+        return Checked(problems, None, tuple(mounted))
     warnings = files.problems([*cross_warn(document), *_missing_files(config)])
-    loaded = Loaded(config, _hash(files.document), base, home, source, tuple(mounted), warnings)
+    written = files.document | ({"": [one.text for one in policies.texts]} if policies.texts else {})
+    loaded = Loaded(config, _hash(written), base, home, source, tuple(mounted), warnings, policies.policies)
     return Checked((), loaded, loaded.mounted)
 
 

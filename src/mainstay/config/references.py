@@ -18,7 +18,10 @@ from mainstay.config.explain import value_at
 from mainstay.config.problems import Finding, Place, choices, clip, nearest
 from mainstay.config.schema import KINDS
 from mainstay.core.config import is_loopback
+from mainstay.guardrails import encoder
+from mainstay.guardrails.config import needs_guards
 from mainstay.guardrails.language import MISSING, is_installed
+from mainstay.guardrails.models import MISSING as MISSING_GUARDS
 from mainstay.identity.config import IdentityConfig
 from mainstay.providers.config import AnthropicConfig, OpenAIConfig
 from mainstay.providers.vendors import VendorRow, address, find_row, missing_parameters, packaged_names, speaks
@@ -65,6 +68,8 @@ def cross_check(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Findi
             yield from _vendor(("providers", name), row, vendor, raw)
         yield from _credentials(("providers", name), row, value_at(raw, ("providers", name)), vendor)
         yield from _bundled(("providers", name, "model"), row, raw)
+        if kind == "guards" and not encoder.is_installed():
+            yield Finding(("providers", name), MISSING_GUARDS)
     for name, row in models.items():
         if isinstance(row, dict) and isinstance(row.get("provider"), str):
             yield from _known(row["provider"], ("models", name, "provider"), "provider", providers, raw)
@@ -72,6 +77,8 @@ def cross_check(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Findi
         for place, model in _models_of(("routes", name), row):
             yield from _known(model, place, "model", models, raw)
         yield from _modalities(("routes", name, "modalities"), row, models, raw)
+        yield from _rails(("routes", name, "rails"), row, models, raw)
+        yield from _sends(("routes", name, "sends"), row, document)
     yield from _prompts(document, models, raw)
     yield from _tools(document, raw)
     live = (("energy", "live", field) for field in ("token", "user", "password"))
@@ -134,6 +141,36 @@ def _modalities(place: Place, route: Any, models: dict[str, Any], raw: dict[str,
     for field, installed in (("images", ocr.is_installed), ("documents", pdf.is_installed)):
         if wanted.get(field, True) is True and not installed():
             yield Finding((*place, field), f"{MISSING_READERS}; or set it to false")
+
+
+def _rails(place: Place, route: Any, models: dict[str, Any], raw: dict[str, Any]) -> Iterator[Finding]:
+    """Yield models of rails that are not there, and rails whose judges are not installed."""
+    for name, row in (_table(route, "rails") if isinstance(route, dict) else {}).items():
+        if not isinstance(row, dict):
+            continue
+        do = row.get("do")
+        if isinstance(do, dict) and isinstance(do.get("route"), str):
+            yield from _known(do["route"], (*place, name, "do", "route"), "model", models, raw)
+        if needs_guards(str(row.get("what")), str(row.get("method"))) and not encoder.is_installed():
+            yield Finding((*place, name, "what"), MISSING_GUARDS)
+
+
+def _sends(place: Place, route: Any, document: dict[str, Any]) -> Iterator[Finding]:
+    """Yield tools that are named after a server of tools which is not there, but for a slip."""
+    section = _table(document, "mcp").get("servers")
+    servers = section if isinstance(section, dict) else {}
+    wanted = route.get("sends") if isinstance(route, dict) and isinstance(route.get("tools"), dict) else None
+    if not isinstance(wanted, dict):
+        return
+    rules = wanted.get("rules")
+    named: list[tuple[Place, Any]] = [((*place, "tools", name), name) for name in _table(wanted, "tools")]
+    for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+        named.append(((*place, "rules", number, "tool"), rule.get("tool") if isinstance(rule, dict) else None))
+    for at, name in named:
+        server, apart, _ = name.partition("__") if isinstance(name, str) else ("", "", "")
+        hint = nearest(server, servers) if apart and re.fullmatch(r"[\w-]+", server) and server not in servers else ""
+        if hint:
+            yield Finding(at, f"is a tool of no server under 'mcp.servers': there is no '{clip(server)}'", hint)
 
 
 def _wishes(route: Any, field: str) -> dict[str, Any]:

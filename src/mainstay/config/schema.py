@@ -12,11 +12,25 @@ from mainstay.core.config import Name, OrText, Section
 from mainstay.cost.config import CostConfig
 from mainstay.energy.config import EnergyConfig, EnergySection, ModelEnergyConfig
 from mainstay.engines.config import LlamaCppConfig
-from mainstay.governance.config import GovernanceConfig, RouteRetentionConfig
-from mainstay.guardrails.config import LanguageConfig
+from mainstay.governance.config import (
+    DisclosureConfig,
+    GovernanceConfig,
+    PoliciesConfig,
+    Purpose,
+    RouteRetentionConfig,
+)
+from mainstay.guardrails.config import LanguageConfig, RailConfig
+from mainstay.guardrails.sends_config import SendsConfig
 from mainstay.identity.config import IdentityConfig
 from mainstay.providers.bedrock.config import BedrockConfig
-from mainstay.providers.config import AnthropicConfig, EchoConfig, ModelConfig, OpenAIConfig, VendorConfig
+from mainstay.providers.config import (
+    AnthropicConfig,
+    EchoConfig,
+    GuardsConfig,
+    ModelConfig,
+    OpenAIConfig,
+    VendorConfig,
+)
 from mainstay.providers.responses.config import ResponsesConfig
 from mainstay.providers.vendors import VendorRow
 from mainstay.reading.config import ModalitiesConfig, ReadingConfig
@@ -30,7 +44,7 @@ from mainstay.tools.config import McpConfig, ToolsConfig
 __all__ = ["KINDS", "Config", "ModelSection", "ProviderConfig", "RouteSection"]
 
 #: Kinds of provider with settings of their own; any other kind is the name of a vendor's row.
-KINDS = ("openai", "anthropic", "bedrock", "llamacpp", "echo")
+KINDS = ("openai", "anthropic", "bedrock", "llamacpp", "guards", "echo")
 
 
 def _kind(value: Any) -> str | None:
@@ -45,6 +59,7 @@ ProviderConfig = Annotated[
     | Annotated[AnthropicConfig, Tag("anthropic")]
     | Annotated[BedrockConfig, Tag("bedrock")]
     | Annotated[LlamaCppConfig, Tag("llamacpp")]
+    | Annotated[GuardsConfig, Tag("guards")]
     | Annotated[EchoConfig, Tag("echo")]
     | Annotated[VendorConfig, Tag("vendor")],
     Discriminator(_kind),
@@ -53,6 +68,14 @@ ProviderConfig = Annotated[
 
 def _from_text(value: Any) -> Any:
     return {"system": value} if isinstance(value, str) else value
+
+
+def _from_notice(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+def _from_path(value: Any) -> Any:
+    return {"files": [value]} if isinstance(value, str) else value
 
 
 class ModelSection(ModelConfig):
@@ -77,8 +100,22 @@ class RouteSection(RouteConfig):
     language: LanguageConfig | None = None
     """What is done with the language that the user writes in; absent, nobody looks."""
 
+    rails: dict[Name, RailConfig] = {}
+    """What is looked for in its requests and answers, and what is done about it, by a name of your choice; in the order
+    in which they count."""
+
+    sends: SendsConfig | None = None
+    """Which tools send data out, and when a model that has read untrusted content may call them; absent, always."""
+
     modalities: ModalitiesConfig | None = None
     """What is read for models of the route that cannot see, hear or open it; absent, such requests are refused."""
+
+    purpose: Purpose | None = None
+    """What the route is for, to the usage policies; absent, callers may say it in ``x-mainstay-purpose``."""
+
+    disclosure: Annotated[DisclosureConfig, BeforeValidator(_from_notice), OrText()] | None = None
+    """How people are told that an AI system answers them; absent, they are not, which the AI Act (Art. 50) allows only
+    where it is obvious."""
 
     retention: RouteRetentionConfig | None = None
     """How long its calls are kept; absent, as ``governance.retention`` says."""
@@ -110,6 +147,9 @@ class Config(Section):
 
     governance: GovernanceConfig = Field(default_factory=GovernanceConfig)
     """What is kept, sealed with which key and for how long, and how the audit log is signed."""
+
+    policies: Annotated[PoliciesConfig, BeforeValidator(_from_path), OrText()] = Field(default_factory=PoliciesConfig)
+    """Who may send what data to which model for which purpose; absent, everyone may."""
 
     energy: EnergySection = Field(default_factory=EnergyConfig)
     """How the energy and carbon of calls are found, and where computing is done; or just the name of a method."""

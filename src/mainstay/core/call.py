@@ -2,16 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import IntEnum
+from typing import Protocol
 
 import msgspec
 
+from mainstay.core.errors import CallerError
 from mainstay.core.events import Dialect
 from mainstay.core.prompt import Prompt
 from mainstay.core.record import Attempt, Record
 from mainstay.core.target import Feature, Operation, Target
 from mainstay.core.timeouts import Timeouts
 
-__all__ = ["Adapter", "Ask", "Call", "Caller", "Priority"]
+__all__ = ["Adapter", "Ask", "Call", "Caller", "Priority", "ToolGate", "ToolScreen"]
 
 
 #: Returns a prompt as one model can take it: in words what it has no field for, its own variant of a template.
@@ -38,6 +40,42 @@ class Caller(msgspec.Struct, frozen=True):
     budget: str = ""
     rpm: int = 0
     tpm: int = 0
+
+
+class ToolScreen(Protocol):
+    """Looks at what passes between a model and the tools that are run for it."""
+
+    def arguments(self, text: str) -> str:
+        """Return the arguments of a run, JSON as the model wrote it, as the tool is to have them."""
+        ...
+
+    async def result(self, tool: str, text: str) -> str:
+        """Return what a tool gave as the model is to read it.
+
+        Raises:
+            MainstayError: the model may not read it.
+        """
+        ...
+
+
+class ToolGate(Protocol):
+    """Decides which tools may be run for a model, by what it has read."""
+
+    def told(self, prompt: Prompt) -> None:
+        """Note that the model is asked ``prompt``, which says more than its caller did."""
+        ...
+
+    def heard(self, tool: str) -> None:
+        """Note that the model reads what ``tool`` gave, or how its server describes it."""
+        ...
+
+    async def permit(self, tool: str, arguments: str) -> str:
+        """Return why ``tool`` may not be run with ``arguments`` (JSON), in a sentence for the model; "" where it may.
+
+        Raises:
+            MainstayError: a person is to decide first.
+        """
+        ...
 
 
 class Ask(msgspec.Struct):
@@ -73,6 +111,8 @@ class Ask(msgspec.Struct):
     kind: bytes = b"application/json"
     #: What was read of ``raw`` at the door, for operations without a prompt; of the operation's own type.
     found: object = None
+    #: Reads another body of the same operation, where that is no conversation: what changes its texts changes bytes.
+    again: "Callable[[bytes], Ask] | None" = None
     _prompt: Prompt | None = None
     _features: frozenset[Feature] | None = None
 
@@ -124,5 +164,11 @@ class Call(msgspec.Struct, frozen=True):
     #: A model to ask before the route's own, and a prompt to use instead of the route's, by their names; "" for none.
     wished_model: str = ""
     wished_prompt: str = ""
+    #: What looks at the tools that are run for a model; None: nobody does.
+    tools: ToolScreen | None = None
+    #: What decides whether they are run; None: nobody does.
+    gate: ToolGate | None = None
+    #: Returns why the call may not go to a target, None where it may; set by the policies, where there are any.
+    forbids: Callable[[Target], CallerError | None] | None = None
     target: Target | None = None
     attempt: Attempt | None = None

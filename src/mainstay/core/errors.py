@@ -13,10 +13,14 @@ asking again makes sense. One place per dialect renders it (``api/``); nobody el
     │   ├── ContextOverflow       400  context_length_exceeded
     │   ├── ContentFiltered       400  content_filter
     │   ├── LanguageNotAllowed    400  language_not_allowed
+    │   ├── ContentBlocked        400  content_blocked       (by a rail of the route)
+    │   ├── NeedsReview           403  needs_review          (a person decides first)
+    │   ├── ToolNotAllowed        403  tool_not_allowed      (after untrusted content)
     │   ├── BudgetExceeded        402  budget_exceeded
     │   ├── RateLimited           429  rate_limit_exceeded   (our own limit, not an upstream's)
     │   ├── Unauthenticated       401  invalid_api_key
     │   ├── Forbidden             403  route_not_allowed
+    │   ├── PolicyDenied          403  policy_denied
     │   ├── ModelNotFound         404  model_not_found
     │   ├── NotFound              404  not_found
     │   ├── MethodNotAllowed      405  method_not_allowed
@@ -47,43 +51,14 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
-    "BodyTooLarge",
-    "BudgetExceeded",
-    "CallerError",
-    "CallerGone",
-    "ConfigError",
-    "ContentFiltered",
-    "ContextOverflow",
-    "Forbidden",
-    "HeadTooLarge",
-    "Internal",
-    "InvalidRequest",
-    "LanguageNotAllowed",
-    "MainstayError",
-    "MethodNotAllowed",
-    "ModelNotFound",
-    "NotFound",
-    "OutputInvalid",
-    "PriceError",
-    "RateLimited",
-    "RequestTimeout",
-    "SetupError",
-    "StartError",
-    "Unauthenticated",
-    "Unavailable",
-    "Unreadable",
-    "Unsupported",
-    "UnsupportedMediaType",
-    "UpstreamBroken",
-    "UpstreamCredential",
-    "UpstreamError",
-    "UpstreamFailed",
-    "UpstreamInterrupted",
-    "UpstreamRateLimited",
-    "UpstreamRefused",
-    "UpstreamTimeout",
-    "UpstreamUnreachable",
-]
+    "BodyTooLarge", "BudgetExceeded", "CallerError", "CallerGone", "ConfigError", "ContentBlocked",
+    "ContentFiltered", "ContextOverflow", "Forbidden", "HeadTooLarge", "Internal", "InvalidRequest",
+    "LanguageNotAllowed", "MainstayError", "MethodNotAllowed", "ModelNotFound", "NeedsReview", "NotFound",
+    "OutputInvalid", "PolicyDenied", "PriceError", "RailFailed", "RateLimited", "RequestTimeout", "SetupError",
+    "StartError", "ToolNotAllowed", "Unauthenticated", "Unavailable", "Unreadable", "Unsupported",
+    "UnsupportedMediaType", "UpstreamBroken", "UpstreamCredential", "UpstreamError", "UpstreamFailed",
+    "UpstreamInterrupted", "UpstreamRateLimited", "UpstreamRefused", "UpstreamTimeout", "UpstreamUnreachable",
+]  # fmt: skip
 
 
 class MainstayError(Exception):
@@ -174,6 +149,29 @@ class LanguageNotAllowed(CallerError):
     code = "language_not_allowed"
 
 
+class ContentBlocked(CallerError):
+    """A rail of the route does not let it through; ``extra`` has the rail and what it found, never the text."""
+
+    code = "content_blocked"
+
+
+class NeedsReview(CallerError):
+    """A person is to decide first; ``extra`` has the id of the review. The same request passes once it is allowed."""
+
+    status = 403
+    code = "needs_review"
+    type = "permission_error"
+
+
+class ToolNotAllowed(CallerError):
+    """The model calls a tool that sends data out after it read what nobody vouches for, and no rule of the route allows
+    it; ``extra`` has the tool and what was read."""
+
+    status = 403
+    code = "tool_not_allowed"
+    type = "permission_error"
+
+
 class BudgetExceeded(CallerError):
     """A budget that the call counts against has not enough left; asking again helps only in its next period."""
 
@@ -203,6 +201,14 @@ class Forbidden(CallerError):
 
     status = 403
     code = "route_not_allowed"
+    type = "permission_error"
+
+
+class PolicyDenied(CallerError):
+    """The usage policies let the request go to none of the route's models; ``extra`` has their ids."""
+
+    status = 403
+    code = "policy_denied"
     type = "permission_error"
 
 
@@ -347,6 +353,12 @@ class Unavailable(MainstayError):
     code = "unavailable"
     type = "service_unavailable"
     retryable = True
+
+
+class RailFailed(Unavailable):
+    """A rail could not look at a text and lets nothing pass that it has not seen; ``extra`` names it."""
+
+    code = "rail_failed"
 
 
 class SetupError(MainstayError):

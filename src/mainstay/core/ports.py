@@ -1,6 +1,6 @@
 """What rooms need from outside, as protocols. Adapters live in ``runtime`` and ``store``; ``app`` hands them over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -10,9 +10,11 @@ from mainstay.core.record import Record
 from mainstay.core.timeouts import Timeouts
 
 __all__ = [
+    "Assessor",
     "Incoming",
     "JournalPort",
     "KeyRing",
+    "Material",
     "Origin",
     "Outgoing",
     "Settler",
@@ -103,6 +105,29 @@ class Transcriber(Protocol):
 
         Raises:
             MainstayError: it cannot be heard; the class says why.
+        """
+        ...
+
+
+class Material(msgspec.Struct, frozen=True):
+    """What one verdict is about: texts, and the bytes of images, that belong together."""
+
+    texts: tuple[str, ...] = ()
+    images: tuple[bytes, ...] = ()
+
+
+class Assessor(Protocol):
+    """Says what is wrong with texts and images, in the form of the results of ``/v1/moderations``."""
+
+    async def assess(
+        self, inputs: Sequence[Material], thresholds: Mapping[str, float | None], seconds: float
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return a verdict for each input, within ``seconds``. ``thresholds`` by category take the place of the usual
+        ones; one that is None never flags.
+
+        Raises:
+            Unreadable: an image cannot be looked at; the message is the end of a sentence about it.
+            Unavailable: what judges is not there, or is too busy.
         """
         ...
 

@@ -11,7 +11,7 @@ from mainstay.core.clock import wall_ms
 from mainstay.core.ids import uuid7
 from mainstay.core.usage import Usage
 
-__all__ = ["Attempt", "Content", "Outcome", "Record"]
+__all__ = ["Attempt", "Content", "Denial", "Outcome", "RailSpan", "RailVerdict", "Record"]
 
 #: ``ok``; ``refused`` (the caller's fault, 4xx); ``failed`` (ours or an upstream's); ``gone`` (the caller left).
 Outcome = str
@@ -60,6 +60,52 @@ class Content(msgspec.Struct, omit_defaults=True):
 
     request: str = ""
     response: str = ""
+
+
+class RailSpan(msgspec.Struct, omit_defaults=True, array_like=True):
+    """Where a rail found something: characters from ``start`` up to ``end`` of the text at ``place``; never the text.
+
+    ``place`` is ``MESSAGE.PART`` of a prompt (``-1.N``: the description of tool N), or ``CHOICE.text``,
+    ``CHOICE.thinking``, ``CHOICE.tool.N`` or ``CHOICE.other`` (a citation, say) of an answer.
+    """
+
+    kind: str
+    start: int
+    end: int
+    place: str = ""
+
+
+class RailVerdict(msgspec.Struct, omit_defaults=True):
+    """What one rail said of what entered or left at one place (``input``, ``retrieved``, ``tool_result``, ``output``).
+
+    ``outcome`` is ``passed``, ``failed`` (it could not look), or what it does: ``blocked``, ``masked``,
+    ``pseudonymised``, ``flagged``, ``annotated``, ``held``, ``rerouted``; where ``enforced`` is false it was noted, no
+    more. ``kinds`` counts what was found; ``score`` is the surest of it; ``ms`` is what looking took.
+    """
+
+    rail: str
+    where: str
+    outcome: str = "passed"
+    enforced: bool = True
+    kinds: dict[str, int] = {}
+    score: float | None = None
+    spans: list[RailSpan] = []
+    ms: float = 0.0
+
+
+class Denial(msgspec.Struct, omit_defaults=True):
+    """A model that the usage policies kept a call from, for the audit log.
+
+    ``policies`` are the ids of those that forbid it, none where none permits it; ``key`` is the id of the caller's key,
+    ``data`` what the rails had found, and ``version`` says which policies were in force.
+    """
+
+    model: str
+    policies: list[str] = []
+    key: str = ""
+    purpose: str = ""
+    data: list[str] = []
+    version: str = ""
 
 
 class Record(msgspec.Struct, omit_defaults=True):
@@ -137,6 +183,10 @@ class Record(msgspec.Struct, omit_defaults=True):
     water_ml: float | None = None
     #: ``measured``, ``modelled``, ``assumed`` or ``ecologits``; ``none: REASON`` where there is no figure.
     energy_method: str = ""
+    #: What the rails of its route said of it.
+    verdicts: list[RailVerdict] = []
+    #: Models that policies kept it from; the loader takes them to the audit log, and they are not kept here.
+    denials: list[Denial] = []
     content: Content | None = None
 
     @classmethod

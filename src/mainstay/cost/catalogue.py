@@ -22,7 +22,7 @@ __all__ = ["OWN", "Catalogue", "Contents", "Found", "Source", "packed", "unpacke
 
 _PACKAGED: Final = Path(__file__).with_name("data") / "catalogue.json.gz"
 #: Kinds of provider that run in this house: they are asked for no money.
-OWN: Final = frozenset({"llamacpp", "echo"})
+OWN: Final = frozenset({"llamacpp", "guards", "echo"})
 
 
 class Source(msgspec.Struct, frozen=True):

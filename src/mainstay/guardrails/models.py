@@ -25,7 +25,7 @@ WINDOW: Final = 500
 #: The guards there are, and the SHA-256 of their weights.
 GUARDS: Final[Mapping[str, str]] = {
     "injection": "6b2cdcfb77dcabb7081ff4be7e4733ba90c047e223b633a261b9c516739d610c",
-    "moderation": "534ba4ea115057f3b8f3dd807fbadca08b772b43a79a4c3e2aec7dfeab57f006",
+    "moderation": "d58cdcac240f8c5da9b302144060d2f240725f899db84a7838c1b7ac774b3e8e",
     "profanity": "c9873c0848e613ebfd1b007eb16ec84a9f8420bd1ca9ede35f6c019df2e78137",
     "refusal": "acc2ee83f41f30173cdaf0d2ca29fc56bdfbd86bd5de02bbce12abb96449921a",
 }

@@ -7,6 +7,7 @@ like the history at most a share ``a`` has a p-value of at most ``a``, whatever 
 and does no I/O.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Self
 
 from mainstay.guardrails.tensors import pack, unpack
@@ -59,9 +60,11 @@ def shrunk_precision(vectors: "Vectors") -> "Vectors":
 class Novelty:
     """A history that was learnt; made by :meth:`fit` or :meth:`load`. Safe to share between threads."""
 
-    def __init__(self, parts: "dict[str, NDArray[np.generic]]") -> None:
+    def __init__(self, parts: "dict[str, NDArray[np.generic]]", notes: Mapping[str, str] | None = None) -> None:
         import numpy as np
 
+        #: What whoever wrote it says of it.
+        self.notes = notes or {}
         self._parts = parts
         self._history = np.asarray(parts["history"], np.float32)
         self._mean = np.asarray(parts["mean"], np.float32)
@@ -104,12 +107,28 @@ class Novelty:
         Raises:
             ValueError: it is damaged.
         """
-        tensors, _ = unpack(data)
-        return cls(tensors)
+        tensors, notes = unpack(data)
+        try:
+            return cls(tensors, notes)
+        except KeyError as missing:
+            raise ValueError(f"the file of a history lacks {missing}") from None
 
-    def dump(self) -> bytes:
-        """Return it as bytes in the safetensors format, about 770 bytes for each request of the history."""
-        return pack(self._parts, {"kind": "novelty"})
+    def dump(self, notes: Mapping[str, str] | None = None) -> bytes:
+        """Return it as bytes in the safetensors format, about 770 bytes for each request of the history.
+
+        ``notes`` take the place of those it has.
+        """
+        return pack(self._parts, {**(self.notes if notes is None else notes), "kind": "novelty"})
+
+    @property
+    def size(self) -> int:
+        """How many requests it was fitted on, those that calibrate included."""
+        return len(self._history) + len(self._calibration)
+
+    @property
+    def floor(self) -> float:
+        """The smallest p-value there can be; a rail that asks for less never finds anything."""
+        return 1 / (len(self._calibration) + 1)
 
     def scores(self, vectors: "Vectors") -> "Scores":
         """Return how unusual each vector is; 0 is the middle of the history, and 1 one spread above it."""

@@ -1,11 +1,14 @@
-"""What this room needs to see with: detectors of languages, scanners of places in a text, judges of a whole text."""
+"""What this room needs to see with: detectors of languages, scanners of places in a text, judges of a whole text; and
+the people who are asked where no program is to decide."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
 
-__all__ = ["UNKNOWN", "Detector", "Finding", "Guess", "Judge", "Scanner"]
+from mainstay.core.call import Call
+
+__all__ = ["UNKNOWN", "Detector", "Finding", "Guess", "Judge", "Reviews", "Scanner"]
 
 #: ISO 639-2's own code for what is not determined.
 UNKNOWN: Final = "und"
@@ -78,4 +81,20 @@ class Judge(Protocol):
 
     def judge(self, texts: Sequence[str]) -> Sequence[Mapping[str, float]]:
         """Return for each text (of at most ``window`` characters) a calibrated probability for each head."""
+        ...
+
+
+class Reviews(Protocol):
+    """People who decide on what a rail holds. ``digest`` is a hash, in hex, of what the rail looked at."""
+
+    def allowed(self, call: Call, rail: str, digest: str) -> bool:
+        """Say whether a person has let this key send this past this rail. No I/O; microseconds."""
+        ...
+
+    async def ask(self, call: Call, rail: str, digest: str, kinds: Mapping[str, int]) -> str:
+        """Have a person decide; return the id of the review, the same as long as it is about the same.
+
+        Raises:
+            MainstayError: a person has denied it, or cannot be asked now; the call is refused with it.
+        """
         ...

@@ -33,7 +33,9 @@ __all__ = [
     "Segment",
     "Trust",
     "add_to_system",
+    "fenced",
     "marked",
+    "name_calls",
     "nonce_for",
     "rewritten",
     "segments",
@@ -85,10 +87,9 @@ def segments(
         untrusted_tools: tools whose very descriptions come from somebody else (of a server of tools, say).
     """
     found: list[Segment] = []
-    names = {
-        part.id: part.name for message in prompt.messages for part in message.parts if isinstance(part, ToolCallPart)
-    }
+    names: dict[str, str] = {}
     for number, message in enumerate(prompt.messages):
+        name_calls(message, names)
         trust: Trust = "retrieved" if (number,) in retrieved else _BY_ROLE[message.role]
         for place, part in enumerate(message.parts):
             path = (number, place)
@@ -98,6 +99,16 @@ def segments(
             theirs = tool.name in untrusted_tools
             found.append(Segment((-1, number), tool.description, "tool" if theirs else "system", tool.name))
     return tuple(found)
+
+
+def name_calls(message: Message, names: dict[str, str]) -> None:
+    """Put into ``names`` which tools ``message`` calls, by the ids of the calls. Messages come in order: some servers
+    give the calls of every turn the same ids. Of two calls in one turn with one id none has a name."""
+    own: dict[str, str] = {}
+    for part in message.parts:
+        if isinstance(part, ToolCallPart):
+            own[part.id] = part.name if own.get(part.id, part.name) == part.name else ""
+    names.update(own)
 
 
 def _of_part(part: Part, path: Path, trust: Trust, names: Mapping[str, str], name: str) -> Iterator[Segment]:
@@ -163,24 +174,27 @@ def nonce_for(key: bytes, conversation: str) -> str:
 _LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
-def marked(prompt: Prompt, nonce: str, *, words: bool = False, retrieved: Collection[Path] = ()) -> Prompt:
+def marked(
+    prompt: Prompt, nonce: str, *, words: bool = False, retrieved: Collection[Path] = (), more: bool = False
+) -> Prompt:
     """Return ``prompt`` with marks around every untrusted text, and with a sentence in the system text that says so;
-    unchanged where nothing in it is untrusted.
+    unchanged where nothing in it is untrusted, unless ``more`` is to come.
 
     ``words`` also puts a sign between all words of such text: safer against what asks to be obeyed, dearer in tokens.
     """
     texts = {
-        one.path: _fenced(one.text, nonce, words)
+        one.path: fenced(one.text, nonce, words)
         for one in segments(prompt, retrieved=retrieved)
         if one.trust in UNTRUSTED and one.text and one.path[0] >= 0
     }
-    if not texts:
+    if not texts and not more:
         return prompt
     about = _ABOUT.format(nonce=nonce) + (_ABOUT_MARKS.format(mark=_MARK) if words else "")
     return add_to_system(rewritten(prompt, texts), about)
 
 
-def _fenced(text: str, nonce: str, words: bool) -> str:
+def fenced(text: str, nonce: str, words: bool = False) -> str:
+    """Return ``text`` between marks; see :func:`marked`."""
     # Nobody can know the nonce, but a model may have said it in an earlier turn that a tool now gives back.
     text = text.replace(nonce, "-" * len(nonce))
     if words:

@@ -49,6 +49,11 @@ class Restorer:
         #: Pseudonyms restored so far.
         self.restored = 0
 
+    @property
+    def held(self) -> int:
+        """Characters that are held back."""
+        return len(self._held)
+
     def feed(self, text: str) -> str:
         """Take the next piece and return what can be said so far; often all of it."""
         if not self._folded:
@@ -57,7 +62,7 @@ class Restorer:
         done: list[str] = []
         position = 0
         while True:
-            hold = self._hold(text, position)
+            hold = self.hold(text, position)
             found = next(self.find(text, position), None)
             if found is None or found[0] >= hold:
                 break
@@ -82,6 +87,11 @@ class Restorer:
         done.append(text[position:])
         return "".join(done)
 
+    def stop(self) -> str:
+        """Return what is held as it came: another restorer goes on with it."""
+        text, self._held = self._held, ""
+        return text
+
     def find(self, text: str, position: int = 0) -> Iterator[tuple[int, int, str]]:
         """Yield where a whole ``text`` names pseudonyms, and their values."""
         while (match := self._pattern.search(text, position)) is not None:
@@ -92,7 +102,7 @@ class Restorer:
                 yield match.start(), match.end(), value
                 position = match.end()
 
-    def _hold(self, text: str, position: int) -> int:
+    def hold(self, text: str, position: int = 0) -> int:
         """Return where the longest end of ``text`` begins that is a proper beginning of a pseudonym."""
         size = len(text)
         folded = self._folded

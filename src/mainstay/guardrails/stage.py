@@ -1,10 +1,10 @@
-"""The line's step that looks at what enters and leaves. So far: the language of the request.
+"""The line's step that looks at what enters and leaves: the language of the request, and the rails of the route.
 
-Finds the language, writes it down, and then refuses the call, or passes it on with a wish for a model or a prompt,
-which the steps after it grant. Knows neither models nor prompts but by name.
+Finds the language, and refuses the call or passes it on with a wish for a model or a prompt, which the steps after it
+grant; then it has the rails look, where there are any (``screening``). Knows neither models nor prompts but by name.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -36,29 +36,37 @@ class LanguageRule(msgspec.Struct, frozen=True):
 
 
 class Screen:
-    """Looks at requests before anything else reads them.
+    """Looks at requests before anything else reads them, and at answers after everything else.
 
     Args:
-        language: what the route does with languages.
+        language: what the route does with languages; None: nobody looks.
         detector: what finds them.
+        rails: takes the call through the route's rails; None: it has none.
     """
 
-    def __init__(self, language: LanguageRule, detector: Detector) -> None:
+    def __init__(
+        self,
+        language: LanguageRule | None,
+        detector: Detector | None = None,
+        rails: Callable[[Call, Onward], Awaitable[Answer]] | None = None,
+    ) -> None:
         self._language = language
         self._detector = detector
+        self._rails = rails
 
     def __call__(self, call: Call, onward: Onward) -> Awaitable[Answer]:
-        if call.ask.operation not in TALKS:
-            return onward(call)
-        rule = self._language
+        if self._language is not None and call.ask.operation in TALKS:
+            call = self._spoken(call, self._language)
+        return onward(call) if self._rails is None else self._rails(call, onward)
+
+    def _spoken(self, call: Call, rule: LanguageRule) -> Call:
+        assert self._detector is not None
         code = find_language(call.ask.prompt, self._detector)
         call.record.language = code
         if rule.allow is not None and code not in rule.allow:
             raise LanguageNotAllowed(rule.refusals.get(code, rule.refusal), extra={"language": code})
         target, prompt = rule.targets.get(code, ""), rule.prompts.get(code, "")
-        if target or prompt:
-            call = replace(call, wished_model=target, wished_prompt=prompt)
-        return onward(call)
+        return replace(call, wished_model=target, wished_prompt=prompt) if target or prompt else call
 
 
 def language_rule(config: LanguageConfig) -> LanguageRule:

@@ -5,17 +5,36 @@ needs a row that allows it. What is tainted follows from the prompt alone, so it
 decisions over values; rows come from the configuration.
 """
 
+import json
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
 import msgspec
 
-from mainstay.core.prompt import Prompt
-from mainstay.guardrails.provenance import UNTRUSTED, Path, Segment, segments
+from mainstay.core.prompt import DocumentPart, OpaquePart, Prompt, ToolResultPart
+from mainstay.guardrails.provenance import UNTRUSTED, Path, Segment, name_calls, segments
 
-__all__ = ["SendRule", "Taint", "ToolRules", "Verdict", "allowed", "destinations", "taint_of"]
+__all__ = [
+    "SendRule",
+    "Taint",
+    "ToolRules",
+    "Verdict",
+    "allowed",
+    "by_arguments",
+    "destinations",
+    "is_foreign",
+    "taint_of",
+    "vouched",
+]
+
+#: What a vendor's own wire calls that which a search, a page, a server of tools or a program of its own has brought.
+_FOREIGN: Final = re.compile(
+    rb'search|fetch|mcp|tool_result|interpreter|execution|grounding|url_context|"document"'
+    rb'|(?:citation|annotation)s"\s*:\s*\[\s*[^\s\]]'
+)
 
 #: Whatever may be the name of a host, or an address of one: taken too widely rather than too narrowly.
 _HOST: Final = re.compile(
@@ -71,9 +90,43 @@ def taint_of(
     untrusted_tools: Collection[str] = (),
     trusted: Collection[str] = (),
 ) -> Taint:
-    """Return what taints ``prompt``; results of tools that ``trusted`` names (patterns) do not."""
+    """Return what taints ``prompt``; tools that ``trusted`` names (patterns) do not, nor, if it does, ``retrieved``."""
     found = segments(prompt, retrieved=retrieved, untrusted_tools=untrusted_tools)
-    return Taint(frozenset(_source(one) for one in found if one.trust in UNTRUSTED and not _fits(one.source, trusted)))
+    sources = {_source(one) for one in found if one.trust in UNTRUSTED}
+    sources.update(_unread(prompt))
+    return Taint(frozenset(one for one in sources if not vouched(one, trusted)))
+
+
+def vouched(source: str, trusted: Collection[str]) -> bool:
+    """Return whether ``trusted`` names a source, itself or by a pattern."""
+    return _fits(source, trusted)
+
+
+def is_foreign(payload: bytes) -> bool:
+    """Return whether what only a vendor's own wire can say (JSON) may hold what somebody else wrote."""
+    return _FOREIGN.search(payload, 0, 4096) is not None
+
+
+def _unread(prompt: Prompt) -> Iterator[str]:
+    """Yield sources of what is no text here, and is one to a model: files, images that tools gave, searches."""
+    names: dict[str, str] = {}
+    for message in prompt.messages:
+        name_calls(message, names)
+        for part in message.parts:
+            if isinstance(part, ToolResultPart):
+                yield names.get(part.id, "") or message.name or "tool"
+            elif isinstance(part, DocumentPart) or (isinstance(part, OpaquePart) and is_foreign(bytes(part.payload))):
+                yield "retrieved"
+
+
+def by_arguments(tool: str, taint: Taint, rules: ToolRules) -> bool:
+    """Return whether a call's arguments count for what :func:`allowed` says of it."""
+    if not taint or not _sends(tool, rules):
+        return False
+    for rule in rules.rules:
+        if _holds(rule, tool, taint):
+            return bool(rule.to) or rule.do == "human"
+    return rules.otherwise == "human"
 
 
 def allowed(tool: str, taint: Taint, rules: ToolRules, arguments: str = "") -> Verdict:
@@ -82,8 +135,7 @@ def allowed(tool: str, taint: Taint, rules: ToolRules, arguments: str = "") -> V
         return Verdict("allow")
     told = ", ".join(sorted(taint.sources))
     for number, rule in enumerate(rules.rules):
-        enough = all if rule.do == "allow" else any
-        if not fnmatchcase(tool, rule.tool) or not enough(_fits(source, rule.after) for source in taint.sources):
+        if not _holds(rule, tool, taint):
             continue
         if rule.to:
             hosts = destinations(arguments)
@@ -100,22 +152,27 @@ def allowed(tool: str, taint: Taint, rules: ToolRules, arguments: str = "") -> V
 def destinations(arguments: str) -> frozenset[str]:
     """Return whatever in ``arguments`` may name a host, in small letters: of URLs, of addresses of people, or bare."""
     try:
-        said = " ".join(_texts(msgspec.json.decode(arguments)))
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        # Pairs, since a field may be there twice, and which of them counts is for who reads it.
+        said = " ".join(_texts(json.loads(arguments, object_pairs_hook=tuple)))
+    except (ValueError, RecursionError):
         said = arguments
+    # Dots of other scripts end a label too.
+    said = unicodedata.normalize("NFKC", said).replace("\u3002", ".")
     return frozenset(host.lower() for host in _HOST.findall(said))
 
 
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            yield str(key)
-            yield from _texts(one)
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for one in value:
             yield from _texts(one)
+
+
+def _holds(rule: SendRule, tool: str, taint: Taint) -> bool:
+    """Return whether a rule is about a call, but for where it goes."""
+    enough = all if rule.do == "allow" else any
+    return fnmatchcase(tool, rule.tool) and enough(_fits(source, rule.after) for source in taint.sources)
 
 
 def _sends(tool: str, rules: ToolRules) -> bool:

@@ -58,6 +58,8 @@ class Permission(StrEnum):
     SPEND_READ = "spend.read"
     BUDGETS_READ = "budgets.read"
     BUDGETS_WRITE = "budgets.write"
+    REVIEWS_READ = "reviews.read"
+    REVIEWS_WRITE = "reviews.write"
 
 
 class Role(StrEnum):
@@ -93,8 +95,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     # Works with models: keys and records, usually of one team.
     Role.DEVELOPER: _VIEWER
     | {_P.KEYS_READ, _P.KEYS_WRITE, _P.RECORDS_READ, _P.BATCHES_READ, _P.BATCHES_WRITE, _P.BUDGETS_READ},
-    # Reads what was said, to judge it.
-    Role.REVIEWER: frozenset({_P.TEAMS_READ, _P.MODELS_READ, _P.RECORDS_READ, _P.CONTENT_READ}),
+    # Reads what was said, to judge it, and decides what may pass.
+    Role.REVIEWER: frozenset({_P.TEAMS_READ, _P.MODELS_READ, _P.RECORDS_READ, _P.CONTENT_READ})
+    | {_P.REVIEWS_READ, _P.REVIEWS_WRITE},
     Role.VIEWER: _VIEWER,
 }
 

@@ -25,6 +25,7 @@ from mainstay.core.call import Call
 from mainstay.core.errors import Internal
 from mainstay.core.stage import Onward, Stage
 from mainstay.cost.stage import Charge, Hold
+from mainstay.governance.stage import Admit
 from mainstay.guardrails.stage import Screen
 from mainstay.providers.stage import CallProvider
 from mainstay.reading.stage import Read
@@ -37,6 +38,7 @@ __all__ = ["LINE", "compile_line"]
 
 LINE: Final[tuple[type[Stage], ...]] = (
     Observe,
+    Admit,
     Hold,
     Screen,
     Read,

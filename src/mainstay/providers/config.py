@@ -12,10 +12,13 @@ from pydantic_core import CoreSchema
 
 from mainstay.core.config import Duration, HeaderName, LocalPath, Name, Secret, Section, check_url
 from mainstay.core.target import Feature, Operation
+from mainstay.providers.terms import Region, TermsConfig
 
 __all__ = [
     "AnthropicConfig",
+    "Category",
     "EchoConfig",
+    "GuardsConfig",
     "HttpProviderConfig",
     "ModelConfig",
     "OpenAIConfig",
@@ -27,6 +30,17 @@ __all__ = [
     "VendorConfig",
 ]
 
+#: What our own guards tell apart, by its name on the wire; ``profanity`` the wire has not.
+Category = Literal[
+    "harassment",
+    "harassment/threatening",
+    "hate",
+    "illicit",
+    "self-harm",
+    "sexual",
+    "violence",
+    "profanity",
+]
 #: What may become part of a host name or a path.
 _PARAMETER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
 
@@ -60,6 +74,9 @@ class HttpProviderConfig(Section):
 
     lacks: frozenset[Feature] = frozenset()
     """Features that every model of this provider lacks; a call that needs one is refused before it is sent."""
+
+    terms: TermsConfig | None = None
+    """What usage policies may know of the vendor: where it computes, what it keeps."""
 
 
 class OpenAIConfig(HttpProviderConfig):
@@ -121,6 +138,27 @@ class EchoConfig(Section):
 
     gap: Duration = 0.0
     """Time before each further word."""
+
+
+#: From which probability on a category is flagged; ``null``: never.
+_Thresholds = dict[Category, Annotated[float, Field(ge=0, le=1)] | None]
+
+
+class GuardsConfig(Section):
+    """Answers ``/v1/moderations`` with the guards that come with Mainstay, on this machine."""
+
+    kind: Literal["guards"] = "guards"
+    """Selects this kind of provider."""
+
+    thresholds: _Thresholds = {}
+    """The probability from which on a category is flagged, by its name on the wire (``hate``, ``self-harm``); ``null``:
+    it is reported and never flagged. Absent, what the guards were tuned to."""
+
+    teams: dict[Name, _Thresholds] = {}
+    """Thresholds of calls of one team, in place of those above."""
+
+    ocr: bool = True
+    """Whether text in images is read and judged too, where the extra ``modalities`` is installed."""
 
 
 _Price = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]
@@ -310,6 +348,12 @@ class ModelConfig(Section):
 
     lacks: frozenset[Feature] = frozenset()
     """Features the model lacks, beside those its provider lacks."""
+
+    region: Region | None = None
+    """Where this model computes, for usage policies; absent, where its provider does."""
+
+    open_weights: bool | None = None
+    """Whether its weights are open to all, for usage policies; absent, those of engines of this machine are."""
 
     operations: frozenset[Operation] | None = None
     """What the model is for: ``chat``, ``embeddings`` and so on. A call for anything else is refused before it is sent,

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from mainstay import __version__
-from mainstay.core.ports import Origin, Transport
+from mainstay.core.ports import Assessor, Origin, Transport
 from mainstay.core.target import TALKS, Operation, Target
 from mainstay.providers.anthropic import CountCodec
 from mainstay.providers.bedrock.config import BedrockConfig
@@ -15,11 +15,13 @@ from mainstay.providers.completions import CompletionsCodec
 from mainstay.providers.config import (
     AnthropicConfig,
     EchoConfig,
+    GuardsConfig,
     HttpProviderConfig,
     ModelConfig,
     OpenAIConfig,
     VendorConfig,
 )
+from mainstay.providers.guards import GuardsTasks
 from mainstay.providers.http import Endpoint, HttpProvider
 from mainstay.providers.openai import OpenAICodec
 from mainstay.providers.port import Codec, Provider
@@ -82,6 +84,7 @@ def others_of(
     vendor: VendorRow | None,
     engine: tuple[Endpoint, frozenset[Operation]] | None,
     transport: Callable[[bool, str | None], Transport],
+    assessor: Callable[[GuardsConfig], Assessor],
 ) -> Iterator[tuple[Operation, Provider]]:
     """Yield what a provider has besides conversations.
 
@@ -90,10 +93,13 @@ def others_of(
         vendor: the row of its vendor, where it has one.
         engine: where an engine of ours is reached, and what it can be asked.
         transport: opens a transport; see :func:`via`.
+        assessor: returns what judges for guards of our own.
     """
     if isinstance(row, EchoConfig):
         echo = EchoTasks(row.delay)
         yield from ((operation, echo) for operation in ECHOED)
+    elif isinstance(row, GuardsConfig):
+        yield Operation.MODERATION, GuardsTasks(row, assessor(row))
     elif engine is not None:
         yield from _make("openai", dict.fromkeys(engine[1]), engine[0], transport(False, None))
     elif isinstance(row, AnthropicConfig):

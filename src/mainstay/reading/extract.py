@@ -1,7 +1,7 @@
 """What a file says, by what it is: the one place that knows all kinds. Runs in a process of its own (``child``)."""
 
 from mainstay.core.errors import Unreadable
-from mainstay.reading import ocr, pdf
+from mainstay.reading import ocr, pdf, pixels
 from mainstay.reading.html import read_html
 from mainstay.reading.office import read_office
 from mainstay.reading.plain import decode
@@ -34,9 +34,11 @@ def extract(work: Work) -> Text:
 
 
 def _read(kind: str, work: Work) -> Text:
+    if kind in IMAGES and work.kind == "pixels":
+        return pixels.read_pixels(work.data, work.limits)
     if kind in IMAGES and (work.kind == "image" or work.ocr):
         return ocr.read_image(work.data, work.limits)
-    if work.kind == "image":
+    if work.kind != "document":
         raise Unreadable(_REFUSED.get(kind, "is no image of a kind that is read: send PNG, JPEG, GIF or WebP"))
     if kind == "pdf":
         return pdf.read_pdf(work.data, work.limits, ocr.read_picture if work.ocr and ocr.is_installed() else None)

@@ -1,20 +1,17 @@
-"""The text in pictures. The package ``rapidocr`` brings code and weights; Pillow opens the picture, within limits.
+"""The text in pictures. The package ``rapidocr`` brings code and weights; ``pixels`` opens the picture.
 
 Runs in a process of its own only (``child``): a picture takes seconds of computing and half a gigabyte.
 """
 
 from functools import cache
 from importlib.util import find_spec
-from io import BytesIO
 from typing import Any, Final
 
-from mainstay.core.errors import Unreadable
+from mainstay.reading.pixels import open_picture
 from mainstay.reading.port import Limits, Text
 
 __all__ = ["is_installed", "read_image", "read_picture"]
 
-#: Formats that are decoded, of the many that Pillow knows.
-_FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 #: Recognised text less sure than this is left out.
 _SURE: Final = 0.6
 #: Lines whose middles are nearer than this part of their height stand on one row.
@@ -35,24 +32,7 @@ def read_image(data: bytes, limits: Limits) -> Text:
         Unreadable: it is damaged, of another format, or too large.
         ImportError: a package is not installed.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    # The route's limit holds, checked below before a pixel is unpacked; Pillow's own would only warn.
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        with Image.open(BytesIO(data), formats=_FORMATS) as opened:
-            width, height = opened.size
-            if width * height > limits.pixels:
-                raise Unreadable(
-                    f"has {width} by {height} pixels and this route reads at most {limits.pixels}; send a smaller image"
-                )
-            # Turned as it was held, and what is transparent taken for paper.
-            turned = ImageOps.exif_transpose(opened).convert("RGBA")
-        picture = Image.new("RGB", turned.size, "white")
-        picture.paste(turned, mask=turned.getchannel("A"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
-        raise Unreadable("is a damaged image, or none of PNG, JPEG, GIF, WebP, BMP and TIFF; send it again") from None
-    return Text(read_picture(picture), "ocr")
+    return Text(read_picture(open_picture(data, limits)), "ocr")
 
 
 def read_picture(picture: Any) -> str:

@@ -20,9 +20,12 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Work(msgspec.Struct, frozen=True):
-    """A file to be read: its bytes, what its sender calls it, and whether pictures in it may be read."""
+    """A file to be read: its bytes, what its sender calls it, and whether pictures in it may be read.
 
-    kind: Literal["image", "document"]
+    Of an image ``pixels`` are asked for in place of its words: see :func:`~mainstay.reading.pixels.read_pixels`.
+    """
+
+    kind: Literal["image", "document", "pixels"]
     data: bytes
     media_type: str = ""
     name: str = ""
@@ -31,8 +34,8 @@ class Work(msgspec.Struct, frozen=True):
 
 
 class Text(msgspec.Struct, frozen=True):
-    """What a file says. ``how`` is the way it was read: ``ocr``, ``pdf``, ``docx``, ``pptx``, ``xlsx``, ``html`` or
-    ``text``; ``pages`` counts pages, slides or sheets, 0 where there are none."""
+    """What a file says. ``how`` is the way it was read: ``ocr``, ``pdf``, ``docx``, ``pptx``, ``xlsx``, ``html``,
+    ``text`` or ``pixels``; ``pages`` counts pages, slides or sheets, 0 where there are none."""
 
     text: str
     how: str

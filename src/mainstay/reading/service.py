@@ -7,6 +7,7 @@ from mainstay.core.target import Target
 from mainstay.reading.config import ModalitiesConfig, ReadingConfig
 from mainstay.reading.fetch import Fetcher
 from mainstay.reading.helper import Helper
+from mainstay.reading.port import Reader
 from mainstay.reading.stage import Read, reading_rule
 
 __all__ = ["Readers"]
@@ -40,9 +41,10 @@ class Readers:
         if modalities is None:
             return ()
         fetcher = Fetcher(modalities.fetch, transport) if modalities.fetch is not None else None
-        return (Read(reading_rule(modalities), targets, self._reader(settings), transcriber, fetcher),)
+        return (Read(reading_rule(modalities), targets, self.reader(settings), transcriber, fetcher),)
 
-    def _reader(self, settings: ReadingConfig) -> Helper:
+    def reader(self, settings: ReadingConfig) -> Reader:
+        """Return what reads files under ``settings``."""
         if self._helper is None or settings != self._settings:
             if self._helper is not None:
                 # Calls under way may still have something to read.

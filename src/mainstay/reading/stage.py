@@ -86,7 +86,8 @@ class Read:
         if reading.features & self._always:
             await reading.read(reading.features & self._always)
         ask = call.ask
-        adapted = replace(ask, adapters=(*ask.adapters, reading.adapt), spared=ask.spared | reading.features)
+        # Before those of the steps above, which look at what was read.
+        adapted = replace(ask, adapters=(reading.adapt, *ask.adapters), spared=ask.spared | reading.features)
         return await onward(replace(call, ask=adapted))
 
 

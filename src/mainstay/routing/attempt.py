@@ -67,6 +67,9 @@ class Attempts:
         now = monotonic()
         if now >= call.deadline:
             raise UpstreamTimeout("The call's total time limit ran out before a model could be asked.")
+        if call.forbids is not None and (forbidden := call.forbids(target)) is not None:
+            # Whoever chose it: nothing leaves for a model that the policies keep it from.
+            raise forbidden
         standing = self._standings[target.model]
         admission = standing.admission
         size = len(call.ask.raw) // (_BYTES if call.ask.kind == _JSON else _FILE)

@@ -114,8 +114,8 @@ class RouteConfig(Section):
     """What to answer with when every attempt failed: a text, or a mapping; absent, the caller gets the error."""
 
     content: Literal["none", "redacted", "full"] = "none"
-    """Whether records keep the bodies of requests and answers: not at all, whole, or without what the guardrails
-    recognise as personal or secret. Where nothing recognises it, ``redacted`` keeps nothing."""
+    """Whether records keep the bodies of requests and answers: not at all, whole, or with what is
+    recognised as personal or secret, or masked by the route's rails, masked."""
 
     store_responses: bool = True
     """Whether responses are kept for ``previous_response_id``, where ``responses.store`` allows it."""

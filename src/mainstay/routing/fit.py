@@ -4,7 +4,7 @@ Stands between the route's targets and the chooser. Knows no tokenizer: it brack
 of the body, and only says "cannot" where no tokenizer could make it fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -13,7 +13,7 @@ from mainstay.core.call import Ask, Call
 from mainstay.core.errors import CallerError, ContextOverflow, Unsupported
 from mainstay.core.target import TALKS, Feature, Operation, Target
 
-__all__ = ["Unfit", "fitting", "larger", "output_limit"]
+__all__ = ["Unfit", "fitting", "larger", "output_limit", "permitted"]
 
 #: Bytes of text that a token surely has on average at least, and at most. Prose and code have 3 to 5, Chinese 3,
 #: numbers 2; long runs of spaces are the only common text above 8.
@@ -142,6 +142,19 @@ def _able(call: Call, operation: Operation, targets: Sequence[Target]) -> tuple[
     """Return what :func:`fitting` does once those are left out that cannot be asked for ``operation`` at all."""
     others, unfit = fitting(call, [target for target in targets if operation in target.operations])
     return others, (*[Unfit(target, operation) for target in targets if operation not in target.operations], *unfit)
+
+
+def permitted(targets: Sequence[Target], forbids: Callable[[Target], CallerError | None]) -> Sequence[Target]:
+    """Return the targets that the policies let a call go to, in their order.
+
+    Raises:
+        CallerError: there is none; the reason is the first target's.
+    """
+    errors = [forbids(target) for target in targets]
+    allowed = [target for target, error in zip(targets, errors, strict=True) if error is None]
+    if not allowed and errors[0] is not None:
+        raise errors[0]
+    return allowed
 
 
 def larger(targets: Sequence[Target], failed: Target) -> Sequence[Target]:

@@ -21,7 +21,7 @@ from mainstay.core.seal import last_maker
 from mainstay.core.stage import Onward
 from mainstay.core.target import TALKS, Target
 from mainstay.routing.attempt import Attempts
-from mainstay.routing.fit import fitting
+from mainstay.routing.fit import fitting, permitted
 from mainstay.routing.hedge import Hedge
 from mainstay.routing.port import Chooser
 from mainstay.routing.progress import Progress, Rules, Step
@@ -92,12 +92,22 @@ class Route:
         self._sole = tuple(targets) if len(targets) == 1 and not self._fallback else None
 
     def __call__(self, call: Call, onward: Onward) -> Awaitable[Answer]:
-        if self._flights is not None and (key := flight_key(call)) is not None:
+        if self._flights is not None and (key := self._flight_key(call)) is not None:
             return self._share(self._flights, key, call, onward)
         return self._serve(call, onward)
 
+    def _flight_key(self, call: Call) -> bytes | None:
+        key = flight_key(call)
+        if key is None or call.forbids is None:
+            return key
+        # Who may not ask a model gets no answer of it from who may.
+        permits = [one.model for one in (*self._targets, *self._fallback) if call.forbids(one) is None]
+        return key + "\0".join(permits).encode()
+
     async def _serve(self, call: Call, onward: Onward) -> Answer:
         plan = self._sole if self._sole is not None and not call.wished_model else self._order(call)
+        if call.forbids is not None:
+            plan = permitted(plan, call.forbids)
         target = plan[0]
         if not self._standings[target.model].usable(monotonic()):
             return await self._persist(call, onward, plan, None)

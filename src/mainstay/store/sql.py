@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 #: The newest revision in ``migrations/versions``; kept here so that a database at head never loads Alembic.
-HEAD = "0007"
+HEAD = "0009"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITING = "mainstay_writing"

@@ -22,7 +22,7 @@ from mainstay.store.journal import Chunk, is_final, journal_files, read_chunk
 from mainstay.store.sql import is_settled, reading, writing
 from mainstay.telemetry.store import advance, forget, insert_records, offsets, to_picousd
 
-__all__ = ["REJECTED", "Loader", "Post"]
+__all__ = ["REJECTED", "Loader", "Post", "together"]
 
 #: Lines that are no records end here, one JSON object each, for a person to look at.
 REJECTED = "rejected.jsonl"
@@ -35,6 +35,16 @@ _ROW_FAULTS = (DataError, IntegrityError, OverflowError, ValueError)
 
 #: Does what else is to be done with records, in the transaction that inserts them.
 Post = Callable[[Engine, Connection, Sequence[Record]], None]
+
+
+def together(*posts: Post) -> Post:
+    """Return what does several things with records, in order."""
+
+    def post(engine: Engine, connection: Connection, records: Sequence[Record]) -> None:
+        for each in posts:
+            each(engine, connection, records)
+
+    return post
 
 
 class _Moved(Exception):

@@ -101,6 +101,13 @@ FAMILIES: dict[str, Family] = {
             "tools) and outcome (ok or an error code).",
             ("provider", "model", "cause", "outcome"),
         ),
+        Family(
+            "mainstay_rail_verdicts_total",
+            "counter",
+            "Verdicts of rails by outcome: passed, failed, or what was done or, in monitor mode, would have been.",
+            ("route", "rail", "outcome"),
+        ),
+        Family("mainstay_rail_seconds", "histogram", "Time a rail took, a call and place.", ("rail",), _OVERHEAD),
         Family("mainstay_records_total", "counter", "Records written to the journal.", ("outcome",)),
         Family("mainstay_records_dropped_total", "counter", "Records that could not be written; must stay 0."),
         Family(

@@ -181,6 +181,9 @@ class Observer:
         if series.overhead is None:
             return
         series.overhead.observe(record.overhead_ms / 1000)
+        for verdict in record.verdicts:
+            self._slab.counter("mainstay_rail_verdicts_total", record.route, verdict.rail, verdict.outcome).add()
+            self._slab.histogram("mainstay_rail_seconds", verdict.rail).observe(verdict.ms / 1000)
         if not attempts:
             return
         if record.served:

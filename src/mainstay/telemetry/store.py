@@ -31,7 +31,7 @@ from sqlalchemy import (
     text,
 )
 
-from mainstay.core.record import Attempt, Content, Record
+from mainstay.core.record import Attempt, Content, RailVerdict, Record
 from mainstay.core.usage import Usage
 from mainstay.store.sealing import NullSeal, Seal, SealLost, key_of, request_about, response_about
 from mainstay.store.sql import insert_many, insert_or_ignore
@@ -66,14 +66,15 @@ _KINDS = (
 _PLAIN = tuple(
     field.name
     for field in msgspec.structs.fields(Record)
-    if field.name not in ("attempts", "usage", "cost_usd", "content", "tags", "charges")
+    if field.name not in ("attempts", "usage", "cost_usd", "content", "tags", "charges", "verdicts", "denials")
 )
 _ATTEMPT = tuple(field.name for field in msgspec.structs.fields(Attempt) if field.name != "usage")
-_RECORD_COLUMNS = (*_PLAIN, *(f"{kind}_tokens" for kind in _KINDS), "estimated", "cost_picousd", "tags")
+_RECORD_COLUMNS = (*_PLAIN, *(f"{kind}_tokens" for kind in _KINDS), "estimated", "cost_picousd", "tags", "verdicts")
 _plain_values = attrgetter(*_PLAIN)
 _usage_values = attrgetter(*_KINDS, "estimated")
 _attempt_values = attrgetter(*_ATTEMPT)
 _read_usage = msgspec.json.Decoder(Usage).decode
+_read_verdicts = msgspec.json.Decoder(list[RailVerdict]).decode
 _NO_USAGE = (None,) * (len(_KINDS) + 1)
 _FILTERED = ("route", "target", "key", "team", "outcome", "status", "error")
 
@@ -114,6 +115,8 @@ _records = Table(
         for name in (
             *("prompt", "language", "steps", "fingerprint"),
             *("organisation", "user", "process", "energy_method", "tags"),
+            # What its rails said, as JSON: shown, never searched.
+            "verdicts",
         )
     ),
     *(
@@ -320,6 +323,7 @@ def _row(record: Record) -> tuple[Any, ...]:
         *(_NO_USAGE if usage is None else _usage_values(usage)),
         None if cost is None else to_picousd(cost),
         ",".join(record.tags),
+        msgspec.json.encode(record.verdicts).decode() if record.verdicts else "",
     )
 
 
@@ -350,4 +354,5 @@ def _record(row: Mapping[Any, Any]) -> Record:
         usage=usage,
         cost_usd=None if cost is None else from_picousd(cost),
         tags=[tag for tag in row["tags"].split(",") if tag],
+        verdicts=_read_verdicts(row["verdicts"]) if row["verdicts"] else [],
     )

@@ -7,8 +7,8 @@ class ToolTrouble(Exception):
     """A tool that gave no result.
 
     ``outcome`` is one word for the record: ``timeout``, ``unreachable``, ``refused``, ``broken``, ``too_large``,
-    ``input_required``, ``invalid_arguments``, ``unknown`` or ``limit``. ``message`` is for the model: a sentence
-    without host, path or secret.
+    ``input_required``, ``invalid_arguments``, ``unknown``, ``not_allowed`` or ``limit``. ``message`` is for the model:
+    a sentence without host, path or secret.
     """
 
     def __init__(self, outcome: str, message: str) -> None:

@@ -5,7 +5,7 @@ Holds the state of one call, for whole answers and for streams alike. It asks an
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -68,6 +68,12 @@ class Rounds:
         self._calls = 0
         self._seconds = 0.0
         self._spent: list[Usage] = []
+        #: Why calls of a turn may not be run, by their ids.
+        self._stopped: Mapping[str, str] = {}
+        if call.gate is not None:
+            for name, offered in kit.tools.items():
+                if offered.offer.description:
+                    call.gate.heard(name)
         #: How often tools were run.
         self.done = 0
         #: Whether the model must answer now.
@@ -120,13 +126,22 @@ class Rounds:
         return name in self._kit.tools or not self._names or name.startswith(self._prefixes)
 
     async def work(self, turn: Turn) -> None:
-        """Run what the model calls of ours, side by side; the next question tells it what came."""
+        """Run what the model calls of ours, side by side; the next question tells it what came.
+
+        Raises:
+            MainstayError: the model may not read what came, or a person decides first on what it calls.
+        """
         began = monotonic()
         room = max(0, self._limits.calls - self._calls)
+        self._stopped = await self._refused(turn.ours[:room])
         self._calls += len(turn.ours)
         gate = asyncio.Semaphore(self._limits.parallel)
-        async with asyncio.TaskGroup() as group:
-            runs = [group.create_task(self._run(call, gate, began)) for call in turn.ours[:room]]
+        try:
+            async with asyncio.TaskGroup() as group:
+                runs = [group.create_task(self._run(call, gate, began)) for call in turn.ours[:room]]
+        except BaseExceptionGroup as errors:
+            # A result that the model may not read ends the call.
+            raise errors.exceptions[0] from None
         results = [run.result() for run in runs]
         results += [self._note(call, "limit", began, _failure(call, _LIMIT)) for call in turn.ours[room:]]
         self._seconds += monotonic() - began
@@ -143,22 +158,41 @@ class Rounds:
             or total.input + total.output >= limits.tokens
         )
 
+    async def _refused(self, calls: Sequence[Called]) -> dict[str, str]:
+        """Return why calls may not be run, by their ids: all are judged before one is run, since the model made them
+        before it read what any of them gave."""
+        gate, screen = self._call.gate, self._call.tools
+        refused: dict[str, str] = {}
+        for call in calls if gate is not None else ():
+            if gate is not None and call.name in self._kit.tools:
+                said = screen.arguments(call.arguments) if screen is not None else call.arguments
+                if reason := await gate.permit(call.name, said):
+                    refused[call.id] = reason
+        return refused
+
     async def _run(self, call: Called, gate: asyncio.Semaphore, began: float) -> ToolResultPart:
         async with gate:
             started = monotonic()
             try:
                 text, outcome = await self._result(call, started - began)
             except ToolTrouble as trouble:
-                return self._note(call, trouble.outcome, started, _failure(call, trouble.message))
-            part = ToolResultPart(call.id, (TextPart(text),), outcome != "ok")
-            return self._note(call, outcome, started, part)
+                text, outcome = trouble.message, trouble.outcome
+            part = self._note(call, outcome, started, ToolResultPart(call.id, (TextPart(text),), outcome != "ok"))
+            screen = self._call.tools
+            if screen is None:
+                return part
+            return replace(part, content=(TextPart(await screen.result(call.name, text)),))
 
     async def _result(self, call: Called, waited: float) -> tuple[str, str]:
         offered = self._kit.tools.get(call.name)
         if offered is None:
             raise ToolTrouble("unknown", f"There is no tool of this name; there are: {', '.join(self._kit.tools)}.")
+        if call.id in self._stopped:
+            raise ToolTrouble("not_allowed", f"It was not run. {self._stopped[call.id]} Go on without it.")
+        screen = self._call.tools
         try:
-            arguments = msgspec.json.decode(call.arguments or "{}", type=dict[str, object])
+            said = call.arguments or "{}"
+            arguments = msgspec.json.decode(screen.arguments(said) if screen else said, type=dict[str, object])
         except (msgspec.DecodeError, RecursionError, UnicodeError):
             raise ToolTrouble("invalid_arguments", "The arguments are not one JSON object; call it again.") from None
         listing = offered.listing
@@ -167,6 +201,8 @@ class Rounds:
             raise ToolTrouble("limit", "There is no time left to run tools; answer with what you have.")
         owner, limit = self._call.caller.key, min(listing.timeout, left)
         result = await listing.server.run(offered.offer.name, arguments, owner, limit, hops=self._call.hops)
+        if self._call.gate is not None:
+            self._call.gate.heard(call.name)
         return result.text, "error" if result.failed else "ok"
 
     def _note(self, call: Called, outcome: str, started: float, part: ToolResultPart) -> ToolResultPart:

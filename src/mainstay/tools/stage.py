@@ -59,6 +59,8 @@ class UseTools:
     async def _use(self, call: Call, onward: Onward) -> Answer:
         ask = call.ask
         prompt = await self._memory.restore(ask.prompt, call.caller)
+        if call.gate is not None and prompt is not ask.prompt:
+            call.gate.told(prompt)
         rounds = await self._begin(call, onward, prompt)
         if rounds is None:
             return await onward(call if prompt is ask.prompt else replace(call, ask=ask.asking(prompt)))

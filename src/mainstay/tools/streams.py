@@ -76,6 +76,7 @@ class RoundFrames:
                     async with aclosing(_Waited(rounds.work(turn))) as waited:
                         async for batch in waited:
                             yield batch
+                    waited.result()
                 if not turn.ours or turn.theirs:
                     last = [] if self._words else self._apart_from(without_calls(_unmetered(events)))
                     yield (Frame((*last, *await rounds.close(turn, events))),)

@@ -105,7 +105,7 @@ async def test_a_role_in_one_organisation_neither_sees_nor_changes_another(
 ) -> None:
     before = desk.office.keys.list(revoked=True)
     ids = {"{key}": desk.ids["key"], "{grant}": desk.ids["grant"], "{record}": desk.ids["record"]}
-    ids |= {"{person}": desk.ids["person"]}
+    ids |= {"{person}": desk.ids["person"], "{review}": desk.ids["review"]}
     async with desk.client(desk.key(f"{role}@{where}")) as client:
         for method, route, _ in routes(desk):
             if (method, route.path) in OPEN:

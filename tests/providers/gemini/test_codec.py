@@ -193,7 +193,7 @@ def spoil(draw: random.Random) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("cases", [2000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [2000, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_no_spoilt_answer_breaks_the_codec_or_a_callers_wire(cases: int) -> None:
     draw = random.Random(cases)
     codec = GeminiCodec()

@@ -28,6 +28,7 @@ from mainstay.api.admin import (
     people,
     processes,
     records,
+    reviews,
     session,
     sign_in,
     spend,
@@ -45,7 +46,7 @@ _log = structlog.get_logger("mainstay.admin")
 #: Every noun has one module with ``add_routes(app)``.
 _NOUNS = (
     *(session, sign_in, organisations, teams, people, grants, keys, models, config, records, processes, batches),
-    *(spend, budgets, entries),
+    *(spend, budgets, entries, reviews),
 )
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _SAFE = ("GET", "HEAD", "OPTIONS")

@@ -45,6 +45,10 @@ class Tagger:
         self._second = second
         self._gazetteer = gazetteer
 
+    def tokens(self, text: str) -> list[Token]:
+        """Return the words of ``text``, and which of them may have a label at all."""
+        return [token for segment in tokenise(text, self._gazetteer) for token in segment]
+
     def tag(self, text: str) -> list[Tagged]:
         """Return every token of ``text``; those that are never names have no label and the probability 0."""
         tagged: list[Tagged] = []

@@ -93,6 +93,7 @@ def read_ask(body: bytes) -> Ask:
         place=_place,
         user=door.user or "",
         found=CompletionAsked(_prompts(door.prompt), door.n or 1),
+        again=read_ask,
     )
 
 

@@ -127,7 +127,7 @@ def read_speech(body: bytes) -> Ask:
     """
     door = read_body(_door, body, "")
     asked = SpeechAsked(door.stream_format == "sse", len(door.input))
-    return make_ask(body, Operation.SPEECH, door.model, asked, stream=True)
+    return make_ask(body, Operation.SPEECH, door.model, asked, stream=True, again=read_speech)
 
 
 class SpeechExchange(Exchange):

@@ -89,7 +89,7 @@ def read_embeddings(body: bytes) -> Ask:
     if door.dimensions is not None and door.dimensions < 1:
         raise InvalidRequest("'dimensions' must be 1 or more.", param="dimensions")
     asked = EmbeddingsAsked(_inputs(door.input), door.encoding_format, door.dimensions)
-    return make_ask(body, Operation.EMBEDDING, door.model, asked)
+    return make_ask(body, Operation.EMBEDDING, door.model, asked, again=read_embeddings)
 
 
 def _inputs(given: str | list[Any]) -> tuple[str | list[int], ...]:

@@ -5,7 +5,7 @@ knows what was asked (three texts want three vectors), so each call has an :clas
 :class:`~mainstay.providers.port.Codec` of that one call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from math import ceil
 from typing import Any, ClassVar, NoReturn, Protocol
@@ -118,15 +118,18 @@ def make_ask(
     dialect: Dialect = Dialect.OPENAI,
     stream: bool = False,
     kind: bytes = b"application/json",
+    again: Callable[[bytes], Ask] | None = None,
 ) -> Ask:
-    """Return what a caller asks of a task; ``found`` is what was read at the door.
+    """Return what a caller asks of a task; ``found`` is what was read at the door, ``again`` what reads another body.
 
     Raises:
         InvalidRequest: no model is named.
     """
     if not model:
         raise InvalidRequest("'model' is empty; name a model or a route.", param="model")
-    return Ask(raw, dialect, model, stream, False, _no_prompt, _no_features, operation, kind=kind, found=found)
+    return Ask(
+        raw, dialect, model, stream, False, _no_prompt, _no_features, operation, kind=kind, found=found, again=again
+    )
 
 
 def _no_prompt(_: bytes) -> Prompt:

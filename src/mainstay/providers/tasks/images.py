@@ -1,5 +1,6 @@
 """``/v1/images/…``: images made from words, and images changed by words."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -59,17 +60,17 @@ def read_images(body: bytes) -> Ask:
     Raises:
         InvalidRequest: it is not what the wire allows; ``param`` names the field.
     """
-    return _read(body, Operation.IMAGE)
+    return _read(body, Operation.IMAGE, read_images)
 
 
 def read_image_edit_json(body: bytes) -> Ask:
     """Read a request to change images that names them in JSON. Raises as :func:`read_images`."""
-    return _read(body, Operation.IMAGE_EDIT)
+    return _read(body, Operation.IMAGE_EDIT, read_image_edit_json)
 
 
-def _read(body: bytes, operation: Operation) -> Ask:
+def _read(body: bytes, operation: Operation, again: Callable[[bytes], Ask]) -> Ask:
     door = read_body(_door, body, "")
-    return make_ask(body, operation, door.model, None, stream=door.stream is True)
+    return make_ask(body, operation, door.model, None, stream=door.stream is True, again=again)
 
 
 def read_image_edit(form: Form) -> Ask:

@@ -67,7 +67,7 @@ def read_moderations(body: bytes) -> Ask:
     # Parts of one message have one verdict, texts of a list have one each.
     parts = isinstance(given, list) and isinstance(given[0], dict)
     asked = TextsAsked(1 if parts or isinstance(given, str) else len(given), len(body))
-    return make_ask(body, Operation.MODERATION, door.model or _DEFAULT, asked)
+    return make_ask(body, Operation.MODERATION, door.model or _DEFAULT, asked, again=read_moderations)
 
 
 class ModerationsExchange(Exchange):

@@ -103,7 +103,7 @@ def read_rerank(body: bytes) -> Ask:
     most = min(door.top_n or len(door.documents), len(door.documents))
     query = door.query if isinstance(door.query, str) else str(door.query.get("text", ""))
     asked = RerankAsked(query, tuple(door.documents), most, door.return_documents is True, len(body))
-    return make_ask(body, Operation.RERANK, door.model, asked, dialect=Dialect.COHERE)
+    return make_ask(body, Operation.RERANK, door.model, asked, dialect=Dialect.COHERE, again=read_rerank)
 
 
 class RerankExchange(Exchange):
