@@ -145,3 +145,20 @@ def test_what_a_rail_needs_must_be_there(monkeypatch: pytest.MonkeyPatch) -> Non
     found = {finding.place: finding for finding in cross_check(document, document)}
     assert set(found) == {("routes", "r", "rails", "away", "do", "route"), ("routes", "r", "rails", "model", "what")}
     assert "mainstay[guards]" in found["routes", "r", "rails", "model", "what"].message
+
+
+def test_rails_that_look_at_images_need_what_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mainstay.reading.ocr.is_installed", lambda: False)
+    row = {"what": "words", "words": ["x"], "do": "block", "images": True}
+    document = {"routes": {"r": {"targets": [], "rails": {"seen": row, "blind": {**row, "images": False}}}}}
+    (found,) = cross_check(document, document)
+    assert found.place == ("routes", "r", "rails", "seen", "images")
+    assert "mainstay[modalities]" in found.message
+
+
+@pytest.mark.parametrize(
+    "row", [{"what": "refusal", "do": "flag"}, {"what": "words", "words": ["x"], "where": "output", "do": "mask"}]
+)
+def test_answers_have_no_images_to_look_at(row: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="'images' come in what is sent"):
+        RailConfig.model_validate({**row, "images": True})

@@ -114,7 +114,7 @@ OWN: dict[str, set[str]] = {
         "encoder", "hashed", "heads", "models", "tensors", "wordpiece", "weights",  # our own small models
         "novelty", "drift", "cues", "groups", "moderation", "refusal", "topics", "novelty_rail", "opennsfw", "pictures",
         "rails", "compile", "incoming", "outgoing", "window",  # the engine of rails
-        "looking", "bodies", "patterns", "redacting", "screening",
+        "looking", "bodies", "patterns", "redacting", "screening", "spans",
         "channels", "jsontext", "lookout", "watches",  # its parts on the way out
     },
     "tools": {

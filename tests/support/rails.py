@@ -15,6 +15,7 @@ from mainstay.core.timeouts import Timeouts
 from mainstay.guardrails.compile import Instruments, compile_rails
 from mainstay.guardrails.config import RailConfig
 from mainstay.guardrails.null import NullReviews
+from mainstay.guardrails.pictures import Pictures
 from mainstay.guardrails.port import Reviews
 from mainstay.guardrails.screening import Rails
 from mainstay.guardrails.stage import Screen
@@ -89,10 +90,11 @@ def under(
     reads: bool = False,
     record: Record | None = None,
     home: Path = Path("nowhere"),
+    pictures: Pictures | None = None,
 ) -> Passed:
     """Take a request through the step. ``says`` is asked for the answer to what the model would get."""
     railing = compile_rails("r", rows(rails), Instruments(home, guard), "bcdfg2345hjkm678")
-    screen = Screen(None, None, Rails(railing, _MASTER, reviews or NullReviews(), reads=reads))
+    screen = Screen(None, None, Rails(railing, _MASTER, reviews or NullReviews(), reads=reads, pictures=pictures))
     ask = asked if isinstance(asked, Ask) else read(json.dumps(asked).encode())
     record = record or Record("1", "1", 0)
     call = Call(ask, record, caller or Caller("k"), "r", (), 0.0, 1e9, Timeouts())

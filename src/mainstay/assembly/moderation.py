@@ -33,14 +33,15 @@ class Moderation:
         made = self._made.get(row.ocr)
         if made is None:
             opens = self._pixels if pixels.is_installed() else None
-            words = self._words if row.ocr and ocr.is_installed() else None
+            words = self.words if row.ocr and ocr.is_installed() else None
             made = self._made[row.ocr] = Assessing(opens, words)
         return made
 
     async def _pixels(self, image: bytes, seconds: float) -> str:
         return (await self._read(Work("pixels", image, limits=_LIMITS), seconds)).text
 
-    async def _words(self, image: bytes, seconds: float) -> str:
+    async def words(self, image: bytes, seconds: float) -> str:
+        """Return the words in an image."""
         return (await self._read(Work("image", image, limits=_LIMITS), seconds)).text
 
     async def _read(self, work: Work, seconds: float) -> Text:

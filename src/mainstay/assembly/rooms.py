@@ -112,8 +112,9 @@ class Rooms:
         self._known: dict[str, tuple[tuple[Any, ...], Standing]] = {}
         self._credentials: dict[str, tuple[object, Credential]] = {}
         self._lag = Lag()
-        self._screens, self._readers = Screens(reviews=reviews), Readers()
+        self._readers = Readers()
         self._moderation = Moderation(self._readers)
+        self._screens = Screens(reviews, self._moderation.words)
         self._tools = Toolbox(values or NullKeyValues(), self._transport)
 
     @property

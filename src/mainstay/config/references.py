@@ -153,6 +153,8 @@ def _rails(place: Place, route: Any, models: dict[str, Any], raw: dict[str, Any]
             yield from _known(do["route"], (*place, name, "do", "route"), "model", models, raw)
         if needs_guards(str(row.get("what")), str(row.get("method"))) and not encoder.is_installed():
             yield Finding((*place, name, "what"), MISSING_GUARDS)
+        if row.get("images") is True and not ocr.is_installed():
+            yield Finding((*place, name, "images"), MISSING_READERS)
 
 
 def _sends(place: Place, route: Any, document: dict[str, Any]) -> Iterator[Finding]:

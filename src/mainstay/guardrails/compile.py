@@ -56,6 +56,7 @@ class Railing:
         self.tools = bool(self.hiding) or any("tool_result" in rail.where for rail in self.asked)
         self.novelty = any(rail.what == "novelty" for rail in self.asked)
         self.annotates = any(rail.do == "annotate" for rail in self.asked)
+        self.images = any(rail.images for rail in self.asked)
         #: Whether all untrusted text is marked, and whether tools are run that bring more of it.
         self.marks = self.runs = False
 
@@ -249,4 +250,5 @@ def _made(
         thresholds=thresholds or {},
         reply=row.reply or "",
         model=row.do.route if isinstance(row.do, RouteTo) else "",
+        images=row.images,
     )

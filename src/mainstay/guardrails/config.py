@@ -212,6 +212,11 @@ class RailConfig(Section):
     deny: dict[_Topic, _Phrases] = {}
     """For ``topics``: those that the route is not for; found as ``deny:NAME``."""
 
+    images: bool = False
+    """Look at the words in images too, read on this machine (``pip install 'mainstay[modalities]'``). An image that
+    cannot be read, such as a mere address, is a text that cannot be looked at. What would be masked or hidden in an
+    image takes the image out."""
+
     style: Literal["typed", "realistic"] = "typed"
     """What pseudonyms look like: ``PERSON_k7q2m9xd``, or invented names and addresses where there are such."""
 
@@ -276,6 +281,8 @@ class RailConfig(Section):
             raise ValueError("'topics' judges by what 'allow' or 'deny' names; add one")
         if self.what != "topics" and (self.allow or self.deny):
             raise ValueError("'allow' and 'deny' are read with `what: topics` only; leave them out")
+        if self.images and (self.what == "novelty" or not set(self.places) & {"input", "tool_result"}):
+            raise ValueError("'images' come in what is sent and from tools; leave it out, or look there")
         if self.method == "rules" and self.what != "injection":
             raise ValueError("'method' is read with `what: injection` only; leave it out")
         if self.thresholds and not self.judged:

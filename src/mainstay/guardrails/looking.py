@@ -47,6 +47,8 @@ class Seen(msgspec.Struct, frozen=True):
     scanned: Literal["all", "secrets", "others"] = "all"
     #: The user's last words, once more: novelty looks at these alone, and nothing else does.
     asked: bool = False
+    #: Words in an image, for the rails that look at images.
+    pictured: bool = False
 
 
 class Sight(msgspec.Struct):
@@ -165,6 +167,8 @@ def windows(text: str, size: int) -> list[tuple[int, str]]:
 def place_of(rail: Rail, text: Seen) -> Place | None:
     """Return as what a rail looks at a text; None where it does not."""
     if (rail.what == "novelty") != text.asked or (rail.what in _FOREIGN and not text.foreign):
+        return None
+    if text.pictured and not rail.images:
         return None
     if rail.judge is not None:
         if not text.judged:

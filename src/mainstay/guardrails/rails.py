@@ -61,6 +61,8 @@ class Rail(msgspec.Struct, frozen=True, eq=False):
     reply: str = ""
     #: The model that is asked instead, where ``do`` is ``route``.
     model: str = ""
+    #: Whether it also looks at the words in images.
+    images: bool = False
 
     @property
     def acts(self) -> bool:

@@ -16,6 +16,7 @@ from mainstay.core.target import Operation
 from mainstay.guardrails.compile import Railing
 from mainstay.guardrails.incoming import Incoming
 from mainstay.guardrails.outgoing import screen
+from mainstay.guardrails.pictures import Pictures
 from mainstay.guardrails.port import Reviews
 from mainstay.guardrails.pseudonyms import derive_key
 from mainstay.guardrails.rails import Trace
@@ -39,6 +40,7 @@ class Rails:
         runs: whether tools are run for the route's models, whose results may be hidden while an answer streams.
         schema: whether answers are held to a form in JSON whatever the caller asks.
         sends: when a model may call tools that send data out; None: always.
+        pictures: reads the words in images, for rails that want them.
     """
 
     def __init__(
@@ -51,8 +53,10 @@ class Rails:
         runs: bool = False,
         schema: bool = False,
         sends: SendPolicy | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         self.railing = railing
+        self._pictures = pictures
         self.answered = railing.answered
         self.reads = reads
         self.runs = runs
@@ -65,7 +69,7 @@ class Rails:
     async def __call__(self, call: Call, onward: Onward) -> Answer:
         """Take a call through the rails, there and back."""
         trace = Trace(call.record.verdicts)
-        incoming = Incoming(self.railing, call, trace, self._key(call.caller), self._reviews)
+        incoming = Incoming(self.railing, call, trace, self._key(call.caller), self._reviews, self._pictures)
         answer: Answer | None = None
         sending: Sending | None = None
         if self._sends is not None and call.ask.operation is Operation.CHAT:

@@ -1,6 +1,6 @@
 """From a route's configuration to its step on the line. What looks is imported with the first route that wants it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from mainstay.identity.keys import load_pepper
 
 if TYPE_CHECKING:
     from mainstay.guardrails.compile import Instruments
+    from mainstay.guardrails.pictures import Pictures
 
 __all__ = ["Screens"]
 
@@ -23,9 +24,14 @@ class Screens:
 
     Args:
         reviews: where calls wait for a person; absent, nobody is there to ask.
+        words: reads the words in an image, within some seconds; absent, nobody does.
     """
 
-    def __init__(self, reviews: Reviews | None = None) -> None:
+    def __init__(
+        self, reviews: Reviews | None = None, words: Callable[[bytes, float], Awaitable[str]] | None = None
+    ) -> None:
+        self._words = words
+        self._pictures: Pictures | None = None
         self._detector: Detector | None = None
         self._reviews = reviews or NullReviews()
         self._instruments: Instruments | None = None
@@ -82,7 +88,20 @@ class Screens:
         policy = policy_of(sends) if sends is not None else None
         if policy is not None and policy.marks:
             railing.mark_untrusted(runs=runs)
-        looking = Rails(railing, master, self._reviews, reads=reads, runs=runs, schema=schema, sends=policy)
+        if railing.images and self._pictures is None and self._words is not None:
+            from mainstay.guardrails.pictures import Pictures
+
+            self._pictures = Pictures(self._words)
+        looking = Rails(
+            railing,
+            master,
+            self._reviews,
+            reads=reads,
+            runs=runs,
+            schema=schema,
+            sends=policy,
+            pictures=self._pictures,
+        )
         return (Screen(rule, self._detector, looking),)
 
     def redacting(self, home: Path, rails: Mapping[str, RailConfig]) -> tuple[Scanner, ...]:
