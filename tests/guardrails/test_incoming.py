@@ -267,7 +267,7 @@ class Desk:
 
     async def ask(self, call: Call, rail: str, digest: str, kinds: Mapping[str, int]) -> str:
         self.asked.append((rail, kinds))
-        return "rev_1"
+        return f"rev_{len(self.asked)}"
 
 
 def test_a_person_decides_and_what_was_allowed_passes() -> None:
@@ -275,10 +275,17 @@ def test_a_person_decides_and_what_was_allowed_passes() -> None:
     desk = Desk()
     with pytest.raises(NeedsReview, match="review rev_1") as held:
         under(rails, body(("user", MAIL)), reviews=desk)
-    assert (held.value.status, held.value.extra) == (403, {"rail": "mail", "review": "rev_1"})
+    assert (held.value.status, held.value.extra) == (403, {"rail": "mail", "review": "rev_1", "reviews": ["rev_1"]})
     assert desk.asked == [("mail", {"email": 1})]
     passed = under(rails, body(("user", MAIL), ("assistant", "Yes?"), ("user", "Go on.")), reviews=Desk(MAIL))
     assert passed.outcomes == {("mail", "input"): "held"}
+
+
+def test_all_that_a_person_must_see_is_asked_for_at_once() -> None:
+    desk, rails = Desk(), {"mail": {**MASK["mail"], "do": "human"}}
+    with pytest.raises(NeedsReview, match="reviews rev_1, rev_2 allow it") as held:
+        under(rails, body(("user", MAIL), ("assistant", "Yes?"), ("user", f"And {MAIL} too.")), reviews=desk)
+    assert held.value.extra["reviews"] == ["rev_1", "rev_2"]
 
 
 def test_no_person_is_asked_about_what_is_blocked_anyway() -> None:

@@ -214,15 +214,17 @@ class Incoming:
             self._call = replace(self._call, wished_model=model)
 
     async def _hold(self, rail: Rail, found: Mapping[int, Sequence[Finding]], texts: Sequence[Seen]) -> None:
+        asked: list[str] = []
         for index, findings in sorted(found.items()):
             digest = hashlib.sha256(texts[index].text.encode("utf-8", "surrogatepass")).hexdigest()
-            if self._reviews.allowed(self._call, rail.name, digest):
-                continue
-            kinds = _kinds({index: findings})
-            review = await self._reviews.ask(self._call, rail.name, digest, kinds)
+            if not self._reviews.allowed(self._call, rail.name, digest):
+                asked.append(await self._reviews.ask(self._call, rail.name, digest, _kinds({index: findings})))
+        if asked:
+            one = len(asked) == 1
+            reviews, allow = ("review " if one else "reviews ") + ", ".join(asked), "allows" if one else "allow"
             raise NeedsReview(
-                rail.reply or f"A person is to decide on this request first; ask again once review {review} allows it.",
-                extra={"rail": rail.name, "review": review},
+                rail.reply or f"A person is to decide on this request first; ask again once {reviews} {allow} it.",
+                extra={"rail": rail.name, "review": asked[0], "reviews": asked},
             )
 
     def _refuse_unseen(self, blind: Sequence[Rail], place: Place, why: str) -> None:
