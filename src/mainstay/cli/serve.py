@@ -4,6 +4,7 @@ import dataclasses
 import os
 import secrets
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -98,4 +99,6 @@ def run(path: Path, overrides: Overrides, ready: Callable[[Ready], None]) -> int
         return None if found is None else app.plan(overrides.apply(found), secret)
 
     plan = app.plan(loaded, secret)
+    # Control and the ledger need the library of the database: imported before they are forked, it is loaded once.
+    import_module("sqlalchemy")
     return supervise(Service(loaded.home, plan, app.worker_main, app.control_main, watch, app.ledger_main), ready)
