@@ -71,8 +71,8 @@ def runs(text: str) -> Iterator[tuple[str, int, int, str]]:
             if decoded and readable(decoded):
                 yield kind, run.start(), run.end(), decoded
     folded = text.lower()
-    for kind, hidden, turn in _WHOLE_LINES:
-        if not any(turn(word) in folded for word in _TELLING):
+    for kind, hidden, turn, telling in _WHOLE_LINES:
+        if not any(word in folded for word in telling):
             continue
         for line in _LINE.finditer(text):
             if len(hidden.intersection(_WORD.findall(line[0].lower()))) >= _ENOUGH:
@@ -160,7 +160,17 @@ _CODINGS: Final[tuple[tuple[re.Pattern[str], str, Callable[[str], str]], ...]] =
     (_BINARY, "binary", _binary),
     (_CODES, "codes", _codes),
 )
-_WHOLE_LINES: Final[tuple[tuple[str, frozenset[str], Callable[[str], str]], ...]] = (
-    ("rot13", _TURNED, lambda line: codecs.encode(line, "rot13")),
-    ("backwards", _BACKWARDS, lambda line: line[::-1]),
+
+
+def _rot13(line: str) -> str:
+    return codecs.encode(line, "rot13")
+
+
+def _backwards(line: str) -> str:
+    return line[::-1]
+
+
+_WHOLE_LINES: Final[tuple[tuple[str, frozenset[str], Callable[[str], str], tuple[str, ...]], ...]] = (
+    ("rot13", _TURNED, _rot13, tuple(map(_rot13, _TELLING))),
+    ("backwards", _BACKWARDS, _backwards, tuple(map(_backwards, _TELLING))),
 )
