@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import anthropic
+import httpx
 import openai
 import pytest
 
@@ -167,6 +168,45 @@ def test_redacted_content_holds_no_personal_data(client: openai.OpenAI, gateway:
     content = last(gateway).content
     assert content is not None
     assert "Write to [EMAIL]!" in content.response
+
+
+def test_a_tool_of_the_gateway_asks_under_the_rails_of_its_route(
+    client: openai.OpenAI, gateway: Gateway, vendor: Upstream
+) -> None:
+    def ask(route: str) -> dict[str, Any]:
+        called = {"name": "ask", "arguments": {"route": route, "prompt": f"Write to {MAIL}!"}}
+        answer = httpx.post(
+            f"{gateway.url}/mcp",
+            json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": called},
+            headers={"authorization": f"Bearer {gateway.key}", "accept": "application/json, text/event-stream"},
+        )
+        found: dict[str, Any] = answer.json()
+        return found
+
+    assert ask("hides")["result"]["content"][0]["text"] == f"Write to {MAIL}!"
+    (request,) = vendor.requests
+    assert MAIL not in request.body.decode()
+    assert MAIL not in json.dumps(ask("blocks"))
+    assert last(gateway).error == "content_blocked"
+    assert len(vendor.requests) == 1
+
+
+def test_the_rows_of_a_batch_are_looked_at(client: openai.OpenAI, gateway: Gateway, vendor: Upstream) -> None:
+    asked = [{"role": "user", "content": f"Write to {MAIL}!"}]
+    rows = [
+        {"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": {"model": name, "messages": asked}}
+        for name in ("hides", "blocks")
+    ]
+    file = client.files.create(file=("in.jsonl", "\n".join(map(json.dumps, rows)).encode()), purpose="batch")
+    batch = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    gateway.until(lambda: client.batches.retrieve(batch.id).status == "completed")
+    done = client.batches.retrieve(batch.id)
+    assert done.output_file_id is not None
+    assert done.error_file_id is not None
+    answered = json.loads(client.files.content(done.output_file_id).text)
+    assert answered["response"]["body"]["choices"][0]["message"]["content"] == f"Write to {MAIL}!"
+    assert "content_blocked" in client.files.content(done.error_file_id).text
+    assert [MAIL in request.body.decode() for request in vendor.requests] == [False]
 
 
 def test_rails_are_renewed_while_it_serves(client: openai.OpenAI, gateway: Gateway) -> None:
