@@ -51,7 +51,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
             "limited": {"provider": "limited"},
             "failing": {"provider": "failing"},
         },
-        "routes": {"kept": {"targets": ["echo"], "content": "full"}},
+        "routes": {
+            "kept": {"targets": ["echo"], "content": "full"},
+            "railed": {
+                "targets": ["echo"],
+                "rails": {"names": {"what": "words", "words": ["falcon"], "do": "block", "where": "input"}},
+            },
+        },
     }
     running = Gateway(tmp_path_factory.mktemp("gateway"), config, workers=2, env={"UPSTREAM_KEY": "sk-upstream-01234"})
     running.narrow = running.keys.create("narrow", routes=["echo"]).key  # type: ignore[attr-defined]  # a note for the tests
@@ -130,6 +136,14 @@ def _same(ours: Any, other: Any) -> None:
     assert fields(ours) == fields(other)
     for inner in ours.nested_types:
         _same(inner, other.nested_types_by_name[inner.name])
+
+
+def test_the_rails_of_a_route_hold(gateway: Gateway, channel: grpc.Channel) -> None:
+    assert text_of(call(channel, "ModelInfer", asked("A sunny day.", "railed"), key(gateway))) == "A sunny day."
+    error = refused(channel, asked("The falcon flies.", "railed"), key(gateway))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "falcon" not in error.details()
+    assert last(gateway).error == "content_blocked"
 
 
 def test_the_server_tells_how_it_is_without_a_key(client: triton.InferenceServerClient) -> None:
