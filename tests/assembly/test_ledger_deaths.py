@@ -55,7 +55,7 @@ def test_a_part_that_is_killed_under_load_overspends_and_loses_nothing(
     tmp_path: Path, vendor: Upstream, part: str
 ) -> None:
     limit = 1.5
-    with Gateway(tmp_path, config_of(vendor.url, {"budgets": {"b": f"{limit}/day"}}), workers=2) as gateway:
+    with Gateway(tmp_path, config_of(vendor.url, {"budgets": {"b": f"{limit}/year"}}), workers=2) as gateway:
         spend_while(gateway, lambda: (kill(gateway, part), kill(gateway, part)))
         found = books(gateway)
         assert 0 < found.balances <= limit * 1e12
@@ -68,7 +68,7 @@ def test_a_part_that_is_killed_under_load_overspends_and_loses_nothing(
 
 def test_everything_killed_at_once_leaves_books_that_balance(tmp_path: Path, vendor: Upstream) -> None:
     limit = 1.0
-    config = config_of(vendor.url, {"budgets": {"b": f"{limit}/day"}})
+    config = config_of(vendor.url, {"budgets": {"b": f"{limit}/year"}})
     gateway = Gateway(tmp_path, config, workers=2)
     with gateway:
 
@@ -98,7 +98,7 @@ def test_a_call_that_dies_with_its_worker_gives_its_hold_back(tmp_path: Path, ve
     def stuck(request: Received) -> list[Step]:
         return [Head(), Chunk(b": wait\n\n"), Silence()]
 
-    with Gateway(tmp_path, config_of(vendor.url, {"budgets": {"b": f"{limit}/day"}}), workers=1) as gateway:
+    with Gateway(tmp_path, config_of(vendor.url, {"budgets": {"b": f"{limit}/year"}}), workers=1) as gateway:
         vendor.script(stuck(None), stuck(None))  # type: ignore[arg-type]  # it does not look at the request
         with httpx.Client() as client, pytest.raises(httpx.HTTPError):
             body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True, "max_tokens": 3}
@@ -115,7 +115,7 @@ def test_a_call_that_dies_with_its_worker_gives_its_hold_back(tmp_path: Path, ve
 
 def test_a_rolling_restart_under_load_loses_and_doubles_nothing(tmp_path: Path, vendor: Upstream) -> None:
     limit = 100.0
-    with Gateway(tmp_path, config_of(vendor.url, {"budgets": {"b": f"{limit}/day"}}), workers=2) as gateway:
+    with Gateway(tmp_path, config_of(vendor.url, {"budgets": {"b": f"{limit}/year"}}), workers=2) as gateway:
 
         def restart() -> None:
             command = [sys.executable, "-m", "mainstay", "restart", "--config", str(gateway.file)]
@@ -130,7 +130,7 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(tmp_path: Path, 
 
 
 def test_a_budget_survives_a_restart_of_everything(tmp_path: Path, vendor: Upstream) -> None:
-    gateway = Gateway(tmp_path, config_of(vendor.url, {"budgets": {"b": "0.05/day"}}), workers=1)
+    gateway = Gateway(tmp_path, config_of(vendor.url, {"budgets": {"b": "0.05/year"}}), workers=1)
     with gateway:
         first = many(gateway, 20, KINDS, at_once=1).count(200)
     with gateway:
