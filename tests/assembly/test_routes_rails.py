@@ -222,3 +222,4 @@ def test_rails_are_renewed_while_it_serves(client: openai.OpenAI, gateway: Gatew
         return False
 
     gateway.until(refused)
+    assert [(one.rail, one.outcome) for one in last(gateway).verdicts] == [("new", "blocked")]

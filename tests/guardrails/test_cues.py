@@ -28,5 +28,5 @@ def test_use_and_mention_differ() -> None:
 @pytest.mark.parametrize("filler", ["ignore ", "the system ", "send ", "<", "you are ", "i cannot ", "aa"])
 def test_text_made_to_slow_the_patterns_is_read_in_a_moment(filler: str) -> None:
     # Patterns look a bounded way ahead; one that did not would not return in the time that the whole suite has.
-    cues(filler * 2000)
-    signs(filler * 2000)
+    assert len(cues(filler * 2000)) == len(cues(filler))
+    assert len(signs(filler * 2000)) == len(signs(filler))

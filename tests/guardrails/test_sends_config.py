@@ -48,9 +48,10 @@ def test_a_row_that_cannot_work_is_refused(fields: dict[str, Any], said: str) ->
 
 
 def test_rows_that_can_be_reached_stand() -> None:
-    made(
+    rows = made(
         unknown="harmless",
         tools={"mail": True, "post_*": True},
         rules=[{"tool": "mail", "to": "a.example"}, {"tool": "mail", "do": "human"}, {"tool": "post_x"}],
     )
-    made(rules=[{"tool": "mail", "after": "web"}, {"tool": "mail", "do": "refuse"}])
+    assert [row.do for row in rows.rules] == ["allow", "human", "allow"]
+    assert len(made(rules=[{"tool": "mail", "after": "web"}, {"tool": "mail", "do": "refuse"}]).rules) == 2

@@ -1,17 +1,18 @@
-"""The latest plain head of an upstream's answers, known again without a parser.
+"""Heads of messages that come again, known without a parser.
 
-Servers say the same head from answer to answer, but for the length of the body and once a second the date. Stands
-under ``runtime.connection``, one for all connections to an origin; pure, it sees bytes and knows no sockets.
+Callers send the same head from request to request, and servers from answer to answer, but for the length of the body
+and once a second the date. ``Heads`` is an upstream's, one for all connections to an origin; ``server_reader`` keeps a
+caller's own. Pure: sees bytes and knows no sockets.
 """
 
 import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-__all__ = ["Heads"]
+__all__ = ["LENGTH", "Heads", "body_at"]
 
 #: The line of a head that says how long the body is, in its plainest form; and the most digits that are read.
-_LENGTH: Final = re.compile(rb"\r\n(?i:content-length):[ \t]*([0-9]+)\r\n")
+LENGTH: Final = re.compile(rb"\r\n(?i:content-length):[ \t]*([0-9]+)\r\n")
 _DIGITS: Final = 12
 #: A head this long is not kept.
 _MOST: Final = 8192
@@ -21,6 +22,22 @@ _NOT_PLAIN: Final = frozenset((b"transfer-encoding", b"content-encoding", b"upgr
 #: servers put an id of its own into every answer.
 _PATIENCE: Final = 8
 _PAUSE: Final = 256
+
+
+def body_at(before: bytes, after: bytes, data: bytes) -> int:
+    """Return where the body begins in ``data``, if that is one whole message with a known head; -1 for any other.
+
+    ``before`` ends where the digits of the content length begin, ``after`` begins behind them and ends with the head.
+    """
+    if not data.startswith(before):
+        return -1
+    at = len(before)
+    end = data.find(b"\r", at, at + _DIGITS)
+    if end < 0 or not data.startswith(after, end):
+        return -1
+    body = end + len(after)
+    digits = data[at:end]
+    return body if digits.isdigit() and int(digits) == len(data) - body else -1
 
 
 class Heads:
@@ -40,20 +57,12 @@ class Heads:
 
     def read(self, data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
         """Return the headers and the body of an answer that has the known head and is whole; None of any other."""
-        if not data.startswith(self._before):
-            return None
-        at = len(self._before)
-        end = data.find(b"\r", at, at + _DIGITS)
-        after = self._after
-        if end < 0 or not data.startswith(after, end):
-            return None
-        digits = data[at:end]
-        body = end + len(after)
-        if not digits.isdigit() or int(digits) != len(data) - body:
+        body = body_at(self._before, self._after, data)
+        if body < 0:
             return None
         self._trust = _PATIENCE
         headers = self._headers.copy()
-        headers[self._place] = (b"content-length", digits)
+        headers[self._place] = (b"content-length", data[len(self._before) : body - len(self._after)])
         return headers, data[body:]
 
     def keep(self, data: bytes, headers: Sequence[tuple[bytes, bytes]]) -> dict[str, Any] | None:
@@ -68,7 +77,7 @@ class Heads:
                 self._trust = _PATIENCE
             return None
         end = data.find(b"\r\n\r\n", 0, _MOST) + 4
-        found = _LENGTH.search(data, 0, end)
+        found = LENGTH.search(data, 0, end)
         if found is None or int(found[1]) != len(data) - end:
             return None
         places = [place for place, (name, _) in enumerate(headers) if name == b"content-length"]

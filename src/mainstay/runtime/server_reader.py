@@ -4,12 +4,12 @@ Stands between httptools and a connection, which orders and runs the exchanges m
 with the head it sent before is read without the parser. Knows no transport and no clock but the time it is given.
 """
 
-import re
 from typing import Any, Final, Protocol
 
 import httptools
 
 from mainstay.core.errors import HeadTooLarge, InvalidRequest, MainstayError
+from mainstay.runtime.heads import LENGTH, body_at
 from mainstay.runtime.http1 import CHUNKED, check_body_size, request_body, request_target
 from mainstay.runtime.server_exchange import Exchange, Link, Site
 
@@ -17,10 +17,6 @@ __all__ = ["Address", "RequestReader", "Taker"]
 
 #: Bytes given to the parser at once outside a body of known length: bounds how many requests one read can queue.
 _PIECE = 4096
-#: Digits of a content length that are worth a look.
-_DIGITS = 12
-#: The line of a head that says how long the body is, in its plainest form.
-_LENGTH: Final = re.compile(rb"\r\n(?i:content-length):[ \t]*([0-9]+)\r\n")
 _ASGI: Final = {"version": "3.0", "spec_version": "2.4"}
 #: Headers that make more of a request than a head and a body of known length.
 _NOT_PLAIN: Final = frozenset((b"transfer-encoding", b"upgrade", b"expect"))
@@ -118,16 +114,10 @@ class RequestReader:
         The parser stands between two requests and is not told. What it would make of these bytes is known: other
         digits in this place change the length of the body and nothing else.
         """
-        if not data.startswith(known.before):
+        body = body_at(known.before, known.after, data)
+        if body < 0 or (length := len(data) - body) > self._limits.max_body:
             return False
-        at = len(known.before)
-        end = data.find(b"\r", at, at + _DIGITS)
-        if end < 0 or not data.startswith(known.after, end):
-            return False
-        digits = data[at:end]
-        body = end + len(known.after)
-        if not digits.isdigit() or (length := int(digits)) != len(data) - body or length > self._limits.max_body:
-            return False
+        digits = data[len(known.before) : body - len(known.after)]
         self.began = self._now
         headers = known.headers.copy()
         headers[known.place] = (b"content-length", digits)
@@ -155,7 +145,7 @@ class RequestReader:
         if exchange.http10 or not exchange.keep or not data.startswith(b"POST "):
             return
         end = data.find(b"\r\n\r\n", 0, _PIECE) + 4
-        found = _LENGTH.search(data, 0, end)
+        found = LENGTH.search(data, 0, end)
         if found is None or len(data) - end != exchange.body:
             return
         fields = exchange.scope["extensions"]["mainstay"]["headers"]
