@@ -20,7 +20,7 @@ from recipes.guards.benign import trigger_words
 from recipes.guards.data import comments, held_out, windows
 from recipes.guards.identity import swapped, swapped_unlisted
 
-from mainstay.guardrails.encoder import open_encoder
+from mainstay.encoders.minilm import open_encoder
 from mainstay.guardrails.models import Guard, open_guard
 from mainstay.guardrails.novelty import Novelty
 

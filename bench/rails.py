@@ -22,9 +22,9 @@ from mainstay.core.events import Dialect, Finished, FinishReason, TextDelta
 from mainstay.core.record import Record
 from mainstay.core.target import Target
 from mainstay.core.timeouts import Timeouts
+from mainstay.encoders.minilm import is_installed
 from mainstay.guardrails.compile import Instruments, compile_rails
 from mainstay.guardrails.config import RailConfig
-from mainstay.guardrails.encoder import is_installed
 from mainstay.guardrails.null import NullReviews
 from mainstay.guardrails.screening import Rails
 from mainstay.guardrails.stage import Screen

@@ -16,7 +16,7 @@ from vendors import vendors_page
 from mainstay.cli.main import build
 from mainstay.core import errors
 from mainstay.line import line
-from mainstay.telemetry.metrics import FAMILIES
+from mainstay.telemetry.families import FAMILIES
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py from the source; edit that, not this. -->\n\n"

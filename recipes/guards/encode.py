@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mainstay.guardrails.encoder import DIMENSIONS, open_encoder
+from mainstay.encoders.minilm import DIMENSIONS, open_encoder
 
 __all__ = ["Vectors"]
 

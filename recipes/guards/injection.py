@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mainstay.encoders.tensors import pack
 from mainstay.guardrails.cues import cues
 from mainstay.guardrails.models import WINDOW
-from mainstay.guardrails.tensors import pack
 from recipes.guards.data import Row, attacks, harmless, windows
 from recipes.guards.encode import Vectors
 from recipes.guards.hostile import hostile

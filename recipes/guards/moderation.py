@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mainstay.encoders.tensors import pack
 from mainstay.guardrails.groups import blind
 from mainstay.guardrails.models import WINDOW
-from mainstay.guardrails.tensors import pack
 from recipes.guards.data import harmless, windows
 from recipes.guards.encode import Vectors
 from recipes.guards.identity import angry_about, described, harmless_about

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mainstay.encoders.tensors import pack, unpack
+from mainstay.encoders.wordpiece import open_pieces
 from mainstay.guardrails.groups import blind
 from mainstay.guardrails.hashed import BITS
-from mainstay.guardrails.tensors import pack, unpack
-from mainstay.guardrails.wordpiece import open_pieces
 from recipes.guards.data import comments as read
 from recipes.guards.data import held_out
 from recipes.guards.logistic import expected_error, platt

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mainstay.encoders.tensors import pack
 from mainstay.guardrails.models import WINDOW
 from mainstay.guardrails.refusal import signs
-from mainstay.guardrails.tensors import pack
 from recipes.guards.encode import Vectors
 from recipes.guards.net import calibrate
 

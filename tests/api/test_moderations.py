@@ -9,7 +9,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from mainstay.guardrails.encoder import is_installed
+from mainstay.encoders.minilm import is_installed
 from support.gateway import Gateway
 from support.upstream import Upstream, json_reply
 

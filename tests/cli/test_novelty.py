@@ -8,7 +8,7 @@ import pytest
 
 from mainstay.core.clock import wall_ms
 from mainstay.core.record import Content
-from mainstay.guardrails.encoder import is_installed
+from mainstay.encoders.minilm import is_installed
 from mainstay.store.journal import Journal
 from support.records import line, make_record
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mainstay.config import default_config_text, load_config
-from mainstay.guardrails.encoder import is_installed
+from mainstay.encoders.minilm import is_installed
 
 #: Where they are installed, our own guards answer ``/v1/moderations``.
 GUARDS = {"guards"} if is_installed() else set()

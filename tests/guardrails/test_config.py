@@ -141,7 +141,7 @@ def test_what_a_rail_needs_must_be_there(monkeypatch: pytest.MonkeyPatch) -> Non
         "models": {"small": {"provider": "p"}},
         "routes": {"r": {"targets": ["small"], "rails": rails}},
     }
-    monkeypatch.setattr("mainstay.guardrails.encoder.is_installed", lambda: False)
+    monkeypatch.setattr("mainstay.encoders.minilm.is_installed", lambda: False)
     found = {finding.place: finding for finding in cross_check(document, document)}
     assert set(found) == {("routes", "r", "rails", "away", "do", "route"), ("routes", "r", "rails", "model", "what")}
     assert "mainstay[guards]" in found["routes", "r", "rails", "model", "what"].message

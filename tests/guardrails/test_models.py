@@ -7,11 +7,11 @@ import pytest
 np = pytest.importorskip("numpy", reason="the extra 'guards' is not installed")
 
 from mainstay.core.errors import StartError  # noqa: E402  # numpy may be missing
+from mainstay.encoders.minilm import is_installed  # noqa: E402
+from mainstay.encoders.tensors import pack  # noqa: E402
 from mainstay.guardrails import models  # noqa: E402
-from mainstay.guardrails.encoder import is_installed  # noqa: E402
 from mainstay.guardrails.heads import Net  # noqa: E402
 from mainstay.guardrails.models import GUARDS, MISSING, open_guard  # noqa: E402
-from mainstay.guardrails.tensors import pack  # noqa: E402
 
 with_encoder = pytest.mark.skipif(not is_installed(), reason="the extra 'guards' is not installed")
 ENCODED = [pytest.param(name, marks=() if name == "profanity" else with_encoder) for name in GUARDS]
@@ -80,7 +80,7 @@ def test_weights_that_are_not_the_known_ones_are_refused(monkeypatch: pytest.Mon
 
 def test_without_its_packages_a_guard_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
-    monkeypatch.setattr("mainstay.guardrails.encoder.find_spec", lambda name: None if "minilm" in name else find(name))
+    monkeypatch.setattr("mainstay.encoders.minilm.find_spec", lambda name: None if "minilm" in name else find(name))
     with pytest.raises(StartError, match="injection") as refused:
         open_guard.__wrapped__("injection")
     assert MISSING in str(refused.value)

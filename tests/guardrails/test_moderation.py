@@ -10,8 +10,8 @@ pytest.importorskip("numpy", reason="the extra 'guards' is not installed")
 
 from mainstay.core.errors import Unreadable  # numpy may be missing
 from mainstay.core.ports import Material
+from mainstay.encoders.minilm import is_installed
 from mainstay.guardrails import opennsfw
-from mainstay.guardrails.encoder import is_installed
 from mainstay.guardrails.moderation import CATEGORIES, Assessing, Moderator
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="the extra 'guards' is not installed")

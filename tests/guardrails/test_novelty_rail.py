@@ -8,8 +8,8 @@ import pytest
 np = pytest.importorskip("numpy", reason="the extra 'guards' is not installed")
 
 from mainstay.core.errors import StartError  # noqa: E402  # numpy may be missing
+from mainstay.encoders.minilm import DIMENSIONS, is_installed  # noqa: E402
 from mainstay.guardrails import novelty_rail  # noqa: E402
-from mainstay.guardrails.encoder import DIMENSIONS, is_installed  # noqa: E402
 from mainstay.guardrails.novelty_rail import (  # noqa: E402
     HEAD,
     embed,

@@ -9,6 +9,7 @@ HEIGHT = {
     "core": 0,
     "store": 1,
     "runtime": 1,
+    "encoders": 2,  # small models that run inside: rails, knowledge and caches share one copy of the weights
     "identity": 2,
     "providers": 3,
     "engines": 3,
@@ -62,7 +63,7 @@ OWN: dict[str, set[str]] = {
     "core": {
         "answer", "audit", "call", "clock", "config", "errors", "estimate", "events", "fold", "ids", "ports", "subject",
         "gguf", "hardware", "names", "sizes",  # tables of devices and models
-        "prompt", "record", "seal", "sse",
+        "prompt", "record", "seal", "sources", "sse",
         "stage", "target", "timeouts", "turn", "usage",
     },
     "store": {"audit", "sql", "journal", "files", "kv", "kv_postgresql", "kv_sealed", "sealed_file", "sealing"},
@@ -73,6 +74,7 @@ OWN: dict[str, set[str]] = {
         "supervisor", "family", "children", "rolling", "leash", "sockets", "local", "state",  # processes
         "timers",
     },
+    "encoders": {"minilm", "wordpiece", "tensors", "weights"},
     "identity": {"keys", "keyring", "roles", "directory", "sessions", "oidc", "tokens"},
     "providers": {
         "openai", "anthropic", "bedrock", "cohere", "echo", "gemini", "http", "lacking", "places", "responses",
@@ -80,12 +82,24 @@ OWN: dict[str, set[str]] = {
         "wire", "vendors", "redaction",
     },
     "engines": {"llamacpp", "child", "files"},
-    "telemetry": {"metrics", "logs", "gauges", "erasing", "subjects", "upkeep"},
+    "telemetry": {"families", "metrics", "logs", "gauges", "erasing", "subjects", "upkeep"},
     "reading": {
         "html", "ocr", "office", "pdf", "plain",  # kinds of file
         "archive", "sheets", "sniff", "extract",  # what they share
         "child", "helper",  # the process they are read in
         "addresses", "fetch", "parts", "pixels",
+    },
+    "grounding": {
+        "versions", "tombstones", "sqlite", "postgresql", "snapshot", "tables", "archive",  # the store
+        "normal", "chunks", "nearness", "files", "folders", "addresses", "ingest", "watch",  # from files to passages
+        "minilm", "wordllama", "remote", "terms", "fusion", "search", "rewriting", "spread", "rerank", "tantivy",
+        "learning", "judged",  # finding
+        "claims", "verify", "edits", "weights",  # checking
+        "attach", "marks", "attribution", "citing", "policies", "library", "access",  # on the line
+    },
+    "caching": {
+        "exact", "key", "memory", "disk", "redis", "flights", "replay", "controls", "prefix",
+        "semantic", "gates", "names", "numbers", "polarity", "bound", "partition", "verifier",
     },
     "routing": {
         "cheapest", "fastest", "first", "greenest", "least_loaded", "sticky", "weighted",  # strategies
@@ -111,7 +125,7 @@ OWN: dict[str, set[str]] = {
         "personal", "pseudonyms", "restore", "surrogates",
         "provenance", "canary", "taint",  # who said what, and what may follow
         "sending", "sends_config", "toolcalls",  # tools that send data out, on the line
-        "encoder", "hashed", "heads", "models", "tensors", "wordpiece", "weights",  # our own small models
+        "hashed", "heads", "models", "weights",  # our own small models
         "novelty", "drift", "cues", "groups", "moderation", "refusal", "topics", "novelty_rail", "opennsfw", "pictures",
         "rails", "compile", "incoming", "outgoing", "window",  # the engine of rails
         "looking", "bodies", "patterns", "redacting", "screening", "spans",

@@ -21,7 +21,7 @@ from mainstay.core import errors
 from mainstay.core.config import Section
 from mainstay.core.target import Feature
 from mainstay.line.line import LINE
-from mainstay.telemetry.metrics import FAMILIES
+from mainstay.telemetry.families import FAMILIES
 from support.pages import PAGES, ROOT, Block, anchors, blocks, headings, inline_code, links, name, prose
 
 REFERENCE = ROOT / "docs" / "reference"

@@ -137,6 +137,7 @@ def test_a_refresh_takes_in_changes_and_costs_nothing_otherwise(
         assert not ring.refresh()
     publish(2, bob={})
     assert ring.refresh()
+    assert ring.version == 2
     refused(ring, b"alice")
     assert ring.find(b"bob").name == "bob"
 

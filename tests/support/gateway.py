@@ -44,7 +44,7 @@ class Gateway:
         self.engine = open_engine(f"sqlite:///{self.var / 'mainstay.db'}")
         self.var.mkdir(mode=0o700, exist_ok=True)
         migrate(self.engine)
-        self.keys = Keys(self.engine, self.var)
+        self.keys: Keys = _Keys(self)
         self.key = self.keys.create("test").key
 
     @property
@@ -54,6 +54,10 @@ class Gateway:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def is_serving(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -100,6 +104,18 @@ class Gateway:
         """What the server wrote to standard error so far."""
         return (self.home / "log.txt").read_text(errors="replace")[-6000:]
 
+    def know_keys(self) -> None:
+        """Return once every worker knows the keys as they are now."""
+        version = json.loads((self.var / "run" / "keys.json").read_bytes())["version"]
+        workers = self.config["server"]["workers"]
+
+        def known() -> bool:
+            lines = self.get("/metrics").decode().splitlines()
+            versions = [float(line.split()[-1]) for line in lines if line.startswith("mainstay_keys_version{")]
+            return sum(known >= version for known in versions) >= workers
+
+        self.until(known)
+
     def status(self, path: str) -> int:
         """Return the status of a GET, 0 when nobody listens."""
         try:
@@ -130,6 +146,20 @@ class Gateway:
         for path in sorted((self.var / "journal").glob("[0-9]*.jsonl")):
             records += [msgspec.json.decode(line, type=Record) for line in path.read_bytes().splitlines()]
         return records
+
+
+class _Keys(Keys):
+    """Keys that every worker of a running gateway knows once they are created."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__(gateway.engine, gateway.var)
+        self._gateway = gateway
+
+    def create(self, *args: Any, **fields: Any) -> Any:
+        created = super().create(*args, **fields)
+        if self._gateway.is_serving:
+            self._gateway.know_keys()
+        return created
 
 
 def completion(text: str = "Hello.", **fields: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mainstay.guardrails.encoder import is_installed
+from mainstay.encoders.minilm import is_installed
 
 __all__ = ["KEY", "PLENTY", "embeddings", "task_config", "text_completion"]
 

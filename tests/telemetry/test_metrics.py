@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mainstay.telemetry.metrics import FAMILIES, Slab, exposition
+from mainstay.telemetry.families import FAMILIES
+from mainstay.telemetry.metrics import Slab, exposition
 
 
 def value(page: bytes, name: str, **labels: str) -> float:

@@ -117,6 +117,7 @@ class _Worker:
         )
         self._lag = self._slab.counter("mainstay_event_loop_lag_seconds", str(slot))
         self._memory = self._slab.counter("mainstay_worker_resident_memory_bytes", str(slot))
+        self._keys_version = self._slab.counter("mainstay_keys_version", str(slot))
         self._slot = str(slot)
         self._stop = asyncio.Event()
         self._limit: float | None = None
@@ -224,6 +225,7 @@ class _Worker:
         self._lag.set(max(0.0, now - self._due))
         self._due = now + _TICK
         self._ring.refresh()
+        self._keys_version.set(self._ring.version)
         self._seals.refresh()
         self._reviews.refresh()
         self._memory.set(_resident())

@@ -1,6 +1,6 @@
 """The configuration that ``mainstay up`` writes where there is none: the bundled model, an echo, and what to add."""
 
-from mainstay.guardrails.encoder import is_installed
+from mainstay.encoders.minilm import is_installed
 
 __all__ = ["default_config_text"]
 

@@ -18,7 +18,7 @@ from mainstay.config.explain import value_at
 from mainstay.config.problems import Finding, Place, choices, clip, nearest
 from mainstay.config.schema import KINDS
 from mainstay.core.config import is_loopback
-from mainstay.guardrails import encoder
+from mainstay.encoders import minilm
 from mainstay.guardrails.config import needs_guards
 from mainstay.guardrails.language import MISSING, is_installed
 from mainstay.guardrails.models import MISSING as MISSING_GUARDS
@@ -68,7 +68,7 @@ def cross_check(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Findi
             yield from _vendor(("providers", name), row, vendor, raw)
         yield from _credentials(("providers", name), row, value_at(raw, ("providers", name)), vendor)
         yield from _bundled(("providers", name, "model"), row, raw)
-        if kind == "guards" and not encoder.is_installed():
+        if kind == "guards" and not minilm.is_installed():
             yield Finding(("providers", name), MISSING_GUARDS)
     for name, row in models.items():
         if isinstance(row, dict) and isinstance(row.get("provider"), str):
@@ -151,7 +151,7 @@ def _rails(place: Place, route: Any, models: dict[str, Any], raw: dict[str, Any]
         do = row.get("do")
         if isinstance(do, dict) and isinstance(do.get("route"), str):
             yield from _known(do["route"], (*place, name, "do", "route"), "model", models, raw)
-        if needs_guards(str(row.get("what")), str(row.get("method"))) and not encoder.is_installed():
+        if needs_guards(str(row.get("what")), str(row.get("method"))) and not minilm.is_installed():
             yield Finding((*place, name, "what"), MISSING_GUARDS)
         if row.get("images") is True and not ocr.is_installed():
             yield Finding((*place, name, "images"), MISSING_READERS)

@@ -9,11 +9,11 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from mainstay.encoders.tensors import unpack
+from mainstay.encoders.wordpiece import open_pieces
 from mainstay.guardrails.cues import cues
 from mainstay.guardrails.hashed import hashed
 from mainstay.guardrails.refusal import signs
-from mainstay.guardrails.tensors import unpack
-from mainstay.guardrails.wordpiece import open_pieces
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Final
 
 from mainstay.core.errors import StartError
-from mainstay.guardrails.encoder import DIMENSIONS, Encoder, is_installed, open_encoder
+from mainstay.encoders.minilm import DIMENSIONS, Encoder, is_installed, open_encoder
 from mainstay.guardrails.groups import blind
 from mainstay.guardrails.heads import Net
 

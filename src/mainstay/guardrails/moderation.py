@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 from mainstay.core.errors import StartError, Unavailable, Unreadable
 from mainstay.core.ports import Material
+from mainstay.encoders.minilm import is_installed
 from mainstay.guardrails import opennsfw
-from mainstay.guardrails.encoder import is_installed
 from mainstay.guardrails.models import MISSING, Guard, open_guard
 
 __all__ = ["CATEGORIES", "Assessing", "Look", "Moderator"]

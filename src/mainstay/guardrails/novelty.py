@@ -10,7 +10,7 @@ and does no I/O.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Self
 
-from mainstay.guardrails.tensors import pack, unpack
+from mainstay.encoders.tensors import pack, unpack
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from mainstay.core.clock import monotonic
 from mainstay.core.errors import StartError, Unavailable
-from mainstay.guardrails.encoder import DIMENSIONS, MODEL, is_installed, open_encoder
+from mainstay.encoders.minilm import DIMENSIONS, MODEL, is_installed, open_encoder
 from mainstay.guardrails.models import MISSING, WINDOW
 from mainstay.guardrails.novelty import Novelty
 

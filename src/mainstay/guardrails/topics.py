@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from mainstay.core.errors import StartError
-from mainstay.guardrails.encoder import is_installed, open_encoder
+from mainstay.encoders.minilm import is_installed, open_encoder
 from mainstay.guardrails.models import MISSING
 
 if TYPE_CHECKING:

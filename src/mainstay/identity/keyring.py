@@ -66,6 +66,8 @@ class KeyRing:
         self._alive: dict[str, _Entry] = {}
         #: Keys that opened since the ring last changed: a look-up costs a tenth of a digest. Never more than entries.
         self._opened: dict[bytes, _Entry] = {}
+        #: The snapshot's own version, 0 before the first.
+        self.version = 0
 
     def __len__(self) -> int:
         """The number of digests that open something."""
@@ -103,12 +105,13 @@ class KeyRing:
             seen = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
             if seen == self._seen:
                 return False
-            entries = _entries(_decode(self._path.read_bytes()))
+            snapshot = _decode(self._path.read_bytes())
+            entries = _entries(snapshot)
         except (OSError, ValueError):
             return False
         # The file is only ever replaced whole: should it have been between the stat and the read, the next
         # look finds another inode.
-        self._entries, self._opened, self._seen = entries, {}, seen
+        self._entries, self._opened, self._seen, self.version = entries, {}, seen, snapshot.version
         # The digest of a rotated key opens for less long than the key lives, and comes after it.
         self._alive = {entry.caller.key: entry for entry in reversed(entries.values())}
         return True

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 np = pytest.importorskip("numpy", reason="the extra 'guards' is not installed")
 
-from mainstay.guardrails.tensors import pack, unpack  # noqa: E402  # numpy may be missing
+from mainstay.encoders.tensors import pack, unpack  # noqa: E402  # numpy may be missing
 
 
 def test_what_is_packed_is_read_back_and_the_same_input_gives_the_same_bytes() -> None:

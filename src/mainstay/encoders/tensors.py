@@ -22,7 +22,7 @@ def unpack(data: bytes) -> "tuple[dict[str, NDArray[np.generic]], dict[str, str]
     """Return the tensors by name, and the header's notes.
 
     Raises:
-        ValueError: it is damaged, or has a type of number that is not known.
+        ValueError: it is damaged, holds no tensor, or has a type of number that is not known.
     """
     import numpy as np
 
@@ -33,6 +33,8 @@ def unpack(data: bytes) -> "tuple[dict[str, NDArray[np.generic]], dict[str, str]
     if not isinstance(header, dict):
         raise ValueError("the file of weights has a damaged header")
     notes = header.pop("__metadata__", {})
+    if not header:
+        raise ValueError("the file of weights holds none")
     body = memoryview(data)[8 + size :]
     tensors = {}
     try:

@@ -89,5 +89,5 @@ class WordPiece:
 @cache
 def open_pieces() -> WordPiece:
     """Return what cuts words by the vocabulary of the uncased BERT; read once, 20 ms."""
-    with files("mainstay.guardrails").joinpath("weights/vocab.txt").open(encoding="utf-8") as lines:
+    with files("mainstay.encoders").joinpath("weights/vocab.txt").open(encoding="utf-8") as lines:
         return WordPiece(lines)

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
-from mainstay.guardrails.wordpiece import open_pieces
+from mainstay.encoders.wordpiece import open_pieces
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mainstay.guardrails.wordpiece import WordPiece
+from mainstay.encoders.wordpiece import WordPiece
 
 PIECES = [
     "[PAD]",

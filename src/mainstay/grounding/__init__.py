@@ -1,0 +1,1 @@
+"""What an answer rests on: knowledge bases with versions, corrections that hold at once, citations, and verdicts."""
