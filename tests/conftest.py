@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 import trustme
 
@@ -15,6 +16,10 @@ import trustme
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support.upstream import Upstream
+
+# Five seconds of silence are no fault on a crowded machine: the limit only keeps a broken test from hanging.
+_PATIENCE = httpx._config.DEFAULT_TIMEOUT_CONFIG
+_PATIENCE.connect = _PATIENCE.read = _PATIENCE.write = _PATIENCE.pool = 60.0
 
 
 def pytest_collection_finish() -> None:

@@ -92,5 +92,5 @@ def talk(wire_gateway: Gateway, wire_upstream: Upstream) -> Iterator[Talk]:
     """A caller of chat completions who scripts the upstream and sees every byte."""
     wire_upstream.forget()
     headers = {"authorization": f"Bearer {wire_gateway.key}"}
-    with httpx.Client(base_url=wire_gateway.url, headers=headers, timeout=20) as client:
+    with httpx.Client(base_url=wire_gateway.url, headers=headers, timeout=60) as client:
         yield Talk(wire_gateway, wire_upstream, client)

@@ -594,7 +594,7 @@ def test_a_caller_who_leaves_a_stream_stops_the_upstream(gateway: Gateway, vendo
     asked = {"model": "assistant", "max_tokens": 10, "messages": HELLO, "stream": True}
     with httpx.stream("POST", f"{gateway.url}/v1/messages", json=asked, headers=headers) as response:
         next(response.iter_raw())
-    assert vendor.requests[-1].closed.wait(10)
+    assert vendor.requests[-1].closed.wait(60)
     gateway.until(lambda: any(record.request_id == "leaver" for record in gateway.journal()))
     (record,) = [record for record in gateway.journal() if record.request_id == "leaver"]
     assert (record.outcome, record.status) == ("gone", 499)

@@ -291,5 +291,5 @@ def test_a_reader_that_stops_slows_the_upstream_down_and_nothing_piles_up(
         # Far less than the 64 MiB has left the upstream while nobody reads.
         assert not request.answered.wait(0.5)
         assert request.written < 32 * 1024 * 1024
-    assert request.closed.wait(10)
+    assert request.closed.wait(60)
     task_gateway.until(lambda: task_gateway.journal()[-1].outcome == "gone")

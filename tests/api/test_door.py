@@ -43,7 +43,7 @@ class Answer:
 
 def talk(gateway: Gateway, *pieces: bytes) -> Answer:
     """Send pieces, then read until the server closes."""
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as sock:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as sock:
         try:
             for piece in pieces:
                 sock.sendall(piece)
@@ -259,7 +259,7 @@ def test_a_gateway_that_calls_itself_is_stopped(gateway: Gateway) -> None:
 
 
 def test_a_client_that_dribbles_is_cut_off(gateway: Gateway) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as sock:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as sock:
         sock.sendall(b"POST " + PATH.encode() + b" HTTP/1.1\r\nhost: x\r\nx-slow: ")
         answer = Answer(sock.recv(65536))
     assert (answer.status, answer.error["code"]) == (408, "request_timeout")

@@ -2,10 +2,9 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import openai
 import pytest
 from openai import OpenAI
@@ -392,18 +391,16 @@ def test_the_record_tells_the_whole_call(client: OpenAI, vendor: Upstream, gatew
     assert record.cost_usd == "0.00000315"
 
 
-def leave_and_wait(gateway: Gateway, vendor: Upstream, stream: bool, read: Callable[[httpx.Response], None]) -> Any:
+def leave_and_wait(gateway: Gateway, vendor: Upstream, stream: bool, seen: bytes = b"") -> Any:
+    """Leave a call once it is at the upstream and ``seen`` has come of its answer; return its record."""
+    came = len(vendor.requests) + 1
     body = {"model": "assistant", "messages": HELLO, "stream": stream}
-    headers = {"authorization": f"Bearer {gateway.key}", "x-request-id": f"leaver-{stream}"}
-    with httpx.Client() as leaver:
-        try:
-            with leaver.stream(
-                "POST", f"{gateway.url}/v1/chat/completions", json=body, headers=headers, timeout=1.0
-            ) as response:
-                read(response)
-        except httpx.ReadTimeout:
-            pass
-    assert vendor.requests[-1].closed.wait(10)
+    with gateway.asking("/v1/chat/completions", body, f"leaver-{stream}") as sock:
+        vendor.wait_for(came)
+        read = b""
+        while seen not in read:
+            read += sock.recv(65536)
+    assert vendor.requests[-1].closed.wait(60)
     gateway.until(lambda: any(r.request_id == f"leaver-{stream}" for r in gateway.journal()))
     return next(r for r in gateway.journal() if r.request_id == f"leaver-{stream}")
 
@@ -412,17 +409,13 @@ def test_a_caller_who_leaves_while_waiting_stops_the_upstream(
     client: OpenAI, gateway: Gateway, vendor: Upstream
 ) -> None:
     vendor.script([Silence()])
-    record = leave_and_wait(gateway, vendor, False, lambda response: None)
+    record = leave_and_wait(gateway, vendor, False)
     assert (record.outcome, record.status) == ("gone", 499)
     assert record.attempts[0].outcome == "caller_gone"
 
 
 def test_a_caller_who_leaves_a_stream_stops_the_upstream(client: OpenAI, gateway: Gateway, vendor: Upstream) -> None:
     vendor.script([Head(200), *map(Chunk, sse_chunks("One")[:2]), Silence()])
-
-    def read(response: httpx.Response) -> None:
-        next(response.iter_raw())
-
-    record = leave_and_wait(gateway, vendor, True, read)
+    record = leave_and_wait(gateway, vendor, True, b"One")
     assert (record.outcome, record.error) == ("gone", "caller_gone")
     assert record.first_ms is not None

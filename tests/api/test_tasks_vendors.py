@@ -83,7 +83,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, acme: Upstream) -> Iterato
 def client(gateway: Gateway, acme: Upstream) -> Iterator[httpx.Client]:
     acme.forget()
     headers = {"authorization": f"Bearer {gateway.key}"}
-    with httpx.Client(base_url=gateway.url, headers=headers, timeout=20) as found:
+    with httpx.Client(base_url=gateway.url, headers=headers, timeout=60) as found:
         yield found
 
 

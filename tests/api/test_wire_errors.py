@@ -37,7 +37,7 @@ def telltale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telltale]:
 @pytest.fixture(scope="module")
 def http(telltale: Telltale) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {telltale.gateway.key}"}
-    with httpx.Client(base_url=telltale.gateway.url, headers=headers, timeout=20) as client:
+    with httpx.Client(base_url=telltale.gateway.url, headers=headers, timeout=60) as client:
         yield client
 
 

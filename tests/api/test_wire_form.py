@@ -82,7 +82,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
 def client(gateway: Gateway, vendor: Upstream) -> Iterator[httpx.Client]:
     vendor.forget()
     headers = {"authorization": f"Bearer {gateway.key}"}
-    with httpx.Client(base_url=gateway.url, headers=headers, timeout=20) as http:
+    with httpx.Client(base_url=gateway.url, headers=headers, timeout=60) as http:
         yield http
 
 

@@ -87,7 +87,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Itera
 def client(gateway: Gateway, vendor: Upstream) -> Iterator[httpx.Client]:
     vendor.forget()
     vendor.handler = lambda request: json_reply(completion("Hi."))
-    with httpx.Client(base_url=gateway.url, timeout=20) as http:
+    with httpx.Client(base_url=gateway.url, timeout=60) as http:
         yield http
 
 
@@ -177,7 +177,7 @@ def test_the_upstreams_key_goes_to_its_own_host_whatever_a_caller_says(
         answer = client.post("/v1/chat/completions", headers=headers, params=query, json={**ASK, **fields, **extra})
         assert answer.json()["choices"][0]["message"]["content"] == "Hi."
     # A target in absolute form names a host that nobody asks.
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as raw:
         body = json.dumps(ASK).encode()
         head = f"POST {evil.url}/v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{evil.port}\r\nconnection: close\r\n"
         head += f"authorization: Bearer {gateway.key}\r\ncontent-type: application/json\r\n"
@@ -261,7 +261,7 @@ def test_a_gateway_that_is_its_own_tool_stops_after_few_calls(
 @pytest.mark.parametrize("length", [b"104857600", b"99999999999999999999"])
 def test_a_body_too_large_is_refused_at_every_path_before_it_is_sent(gateway: Gateway, length: bytes) -> None:
     for path in api().calls:
-        with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as raw:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as raw:
             raw.sendall(b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: %b\r\n\r\n" % (path.encode(), length))
             answer = b""
             while data := raw.recv(65536):
@@ -299,7 +299,7 @@ def test_a_request_hidden_in_another_reaches_nobody(gateway: Gateway, vendor: Up
     hidden = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\n" % gateway.key.encode()
     hidden += b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
     body = json.dumps(ASK).encode()
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as raw:
         raw.sendall(
             b"POST /v1/models HTTP/1.1\r\nhost: x\r\n" + framing + b"\r\n0\r\n\r\n" + hidden % (len(body), body)
         )

@@ -109,7 +109,7 @@ def test_a_call_that_dies_with_its_worker_gives_its_hold_back(tmp_path: Path, ve
         killer.join()
         vendor.script()
         vendor._queue.clear()
-        gateway.until(lambda: ask(gateway).status_code == 200, 20)
+        gateway.until(lambda: ask(gateway).status_code == 200)
         assert books(gateway).balances == pytest.approx(COST * 1e12)
 
 

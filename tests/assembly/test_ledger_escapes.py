@@ -141,7 +141,7 @@ def test_the_rows_of_a_batch_are_no_exception(gateway: Gateway, vendor: Upstream
         state.update(httpx.get(f"{gateway.url}/v1/batches/{batch['id']}", headers=own).json())
         return state["status"] in ("completed", "failed", "expired")
 
-    gateway.until(ended, 30)
+    gateway.until(ended)
     assert state["request_counts"]["failed"] == 1
     errors = httpx.get(f"{gateway.url}/v1/files/{state['error_file_id']}/content", headers=own).text
     assert "402" in errors

@@ -111,7 +111,7 @@ def test_no_more_calls_run_at_once_than_the_limit_says_streams_included(gateway:
         assert statuses == [200] * 3 + [429] * 9
         assert most[0] == 3
         # Their places are free again at once.
-        gateway.until(lambda: ask(gateway, "chat stream", "open").status_code == 200, 5)
+        gateway.until(lambda: ask(gateway, "chat stream", "open").status_code == 200)
     finally:
         vendor.handler = answer
 
@@ -144,7 +144,7 @@ def test_a_place_is_free_again_when_its_caller_leaves(gateway: Gateway, vendor: 
             for _ in range(8):
                 gateway.until(came_and_left)
         vendor.handler = answer
-        gateway.until(lambda: ask(gateway, "chat", "open").status_code == 200, 5)
+        gateway.until(lambda: ask(gateway, "chat", "open").status_code == 200)
     finally:
         forever.set()
         vendor.handler = answer

@@ -175,7 +175,7 @@ def test_after_kill_nine_a_batch_goes_on_and_answers_no_row_twice(
         old = gateway.pids("control")[0]
         os.kill(gateway.pid, signal.SIGUSR2)
         script.hold.set()
-        gateway.until(lambda: gateway.pids("control") not in ([], [old], [None]), 30)
+        gateway.until(lambda: gateway.pids("control") not in ([], [old], [None]))
     elif kill == "control":
         (old,) = gateway.pids("control")
         os.kill(old, signal.SIGKILL)

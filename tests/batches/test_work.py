@@ -169,10 +169,10 @@ def test_how_long_the_oldest_batch_waits_for_its_turn_is_told(
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
     try:
-        assert waiting.is_set.wait(10)
+        assert waiting.is_set.wait(60)
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
     # Of the oldest by their ids, which is the order they get their turn in.
     assert 100 <= waiting.value < 160
     assert isinstance(meters.unfinished, Gauge)

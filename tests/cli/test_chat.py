@@ -169,7 +169,7 @@ def test_on_a_terminal_ctrl_c_stops_the_answer_and_a_second_one_leaves(command, 
     terminal.see(b"once upon")
     terminal.type(b"\x03")
     terminal.see(b"[stopped]")
-    assert upstream.requests[0].closed.wait(10)
+    assert upstream.requests[0].closed.wait(60)
     terminal.see(b"> ")
     terminal.type(b"And you?\n")
     terminal.see(b"fine")

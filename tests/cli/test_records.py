@@ -220,7 +220,7 @@ def test_tail_prints_what_arrives_until_it_is_interrupted(config: Path, journal:
             listed(config)
         first = json.loads(tail.stdout.readline())
         tail.send_signal(signal.SIGINT)
-        assert tail.wait(10) == 0
+        assert tail.wait(60) == 0
     finally:
         tail.kill()
         tail.wait()

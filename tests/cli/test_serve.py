@@ -17,7 +17,7 @@ def test_it_serves_says_so_and_stops_on_a_signal(command) -> None:
     assert process.stderr is not None
     while (event := json.loads(process.stderr.readline()))["event"] != "ready":
         pass
-    with urllib.request.urlopen(f"{event['url']}/health/ready", timeout=20) as response:
+    with urllib.request.urlopen(f"{event['url']}/health/ready", timeout=60) as response:
         assert set(json.loads(response.read())["parts"]) == {"control", "ledger", "worker-0", "worker-1"}
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)

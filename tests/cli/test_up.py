@@ -20,7 +20,7 @@ def ask(url: str, key: str) -> str:
         json.dumps({"model": "assistant", "messages": [{"role": "user", "content": "Hello there."}]}).encode(),
         {"authorization": f"Bearer {key}", "content-type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=20) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.loads(response.read())["choices"][0]["message"]["content"]
 
 
@@ -72,7 +72,7 @@ def test_a_key_that_someone_made_is_not_joined_by_another(command) -> None:
 
 def roles(url: str, key: str) -> list[str]:
     request = urllib.request.Request(f"{url}/api/session", headers={"authorization": f"Bearer {key}"})
-    with urllib.request.urlopen(request, timeout=20) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.loads(response.read())["roles"]
 
 

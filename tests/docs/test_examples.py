@@ -85,7 +85,7 @@ def test_every_curl_shown_is_answered(block: Block, gateway: Gateway) -> None:
         headers = dict(word.split(": ", 1) for option, word in given if option == "-H")
         data = next((word.encode() for option, word in given if option == "-d"), None)
         (url,) = [word for word in words if word.startswith("http")]
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=60) as answer:
             assert answer.status in (200, 201)
             body = answer.read()
         if data is not None and "/v1/" in url:

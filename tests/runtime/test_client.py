@@ -134,7 +134,7 @@ async def test_a_reused_connection_that_breaks_after_a_byte_is_not_tried_again(
 async def test_a_connection_closed_while_unused_leaves_the_pool(client: LeanTransport, upstream: Upstream) -> None:
     await body_of(client, upstream)
     await asyncio.to_thread(upstream.close_idle)
-    await asyncio.to_thread(upstream.requests[0].closed.wait, 5)
+    await asyncio.to_thread(upstream.requests[0].closed.wait, 60)
     await body_of(client, upstream)
     assert len(upstream.requests) == 2
 
@@ -153,7 +153,7 @@ async def test_a_connection_that_must_not_carry_another_request_does_not(
 ) -> None:
     upstream.script(answer)
     assert await body_of(client, upstream) == b"ok"
-    assert await asyncio.to_thread(upstream.requests[0].closed.wait, 5)
+    assert await asyncio.to_thread(upstream.requests[0].closed.wait, 60)
     await body_of(client, upstream)
     assert upstream.connections == 2
 
@@ -161,7 +161,7 @@ async def test_a_connection_that_must_not_carry_another_request_does_not(
 async def test_bytes_on_an_unused_connection_close_it(client: LeanTransport, upstream: Upstream) -> None:
     upstream.handler = lambda _: [Reply(200, body=b"ok"), b"HTTP/1.1 408 Too Slow\r\n\r\n"]
     assert await body_of(client, upstream) == b"ok"
-    assert await asyncio.to_thread(upstream.requests[0].closed.wait, 5)
+    assert await asyncio.to_thread(upstream.requests[0].closed.wait, 60)
 
 
 async def test_interim_answers_are_skipped(client: LeanTransport, upstream: Upstream) -> None:
@@ -291,7 +291,7 @@ async def test_an_answer_before_the_upload_is_whole_costs_the_connection(client:
     origin = Origin("127.0.0.1", server.sockets[0].getsockname()[1])
     answer = await client.send(origin, post(bytes(20_000_000)), Timeouts())
     assert (answer.status, await answer.read(LIMIT)) == (413, b"no")
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), 60)
     server.close()
 
 
@@ -300,7 +300,7 @@ async def test_the_total_limit_ends_an_answer_that_never_stops(client: LeanTrans
     answer = await client.send(at(upstream), post(), Timeouts(total=0.2))
     with pytest.raises(UpstreamTimeout, match="total"):
         await all_chunks(answer)
-    assert await asyncio.to_thread(upstream.requests[0].closed.wait, 5)
+    assert await asyncio.to_thread(upstream.requests[0].closed.wait, 60)
 
 
 async def test_idle_is_counted_from_the_last_byte(client: LeanTransport, upstream: Upstream) -> None:
@@ -391,7 +391,7 @@ async def test_a_secure_request_through_a_proxy_is_tunnelled(upstream_tls: Upstr
     assert asked[0].startswith(b"CONNECT localhost:%d HTTP/1.1\r\n" % upstream_tls.port)
     assert b"proxy-authorization: Basic bWU6cHc=\r\n" in asked[0]
     await client.aclose()
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 60)
     proxy.close()
     await proxy.wait_closed()
 
@@ -425,7 +425,7 @@ async def test_closing_ends_what_is_under_way_and_refuses_more(client: LeanTrans
     await client.aclose()
     with pytest.raises(UpstreamUnreachable):
         await waiting
-    assert await asyncio.to_thread(upstream.requests[1].closed.wait, 5)
+    assert await asyncio.to_thread(upstream.requests[1].closed.wait, 60)
     with pytest.raises(UpstreamUnreachable):
         await client.send(at(upstream), post(), Timeouts())
 

@@ -270,7 +270,7 @@ async def test_requests_before_a_bad_one_are_answered_first() -> None:
 
 
 def _with_http_client(port: int, chunked: bool) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     body = b"x" * TOO_LARGE
     connection.request("POST", "/", iter([body]) if chunked else body, encode_chunked=chunked)
     response = connection.getresponse()
@@ -281,7 +281,7 @@ def _with_http_client(port: int, chunked: bool) -> tuple[int, Any]:
 
 def _with_httpx(port: int, chunked: bool) -> tuple[int, Any]:
     body = b"x" * TOO_LARGE
-    with httpx2.Client(timeout=10, trust_env=False) as client:
+    with httpx2.Client(timeout=60, trust_env=False) as client:
         response = client.post(f"http://127.0.0.1:{port}/", content=iter([body]) if chunked else body)
     return response.status_code, response.json()["error"]["code"]
 
@@ -291,7 +291,7 @@ def _with_openai(port: int, chunked: bool) -> tuple[int, Any]:
     with (
         httpx2.Client(trust_env=False) as client,
         openai.OpenAI(
-            base_url=f"http://127.0.0.1:{port}/v1", api_key="k", max_retries=0, timeout=10, http_client=client
+            base_url=f"http://127.0.0.1:{port}/v1", api_key="k", max_retries=0, timeout=60, http_client=client
         ) as sdk,
     ):
         try:

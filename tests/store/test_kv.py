@@ -216,7 +216,7 @@ def test_a_table_that_hangs_holds_no_one_up(monkeypatch: pytest.MonkeyPatch) -> 
 
     class Hangs:
         def read(self, keys: object, now: float) -> dict[str, bytes]:
-            go.wait(10)
+            go.wait(60)
             raise TableLost("late")
 
         def close(self) -> None: ...

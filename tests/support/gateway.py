@@ -9,6 +9,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,7 @@ class Gateway:
         command = [sys.executable, "-m", "mainstay", "serve", "--config", str(self.file)]
         with open(self.home / "out.txt", "wb") as out, open(self.home / "log.txt", "wb") as log:
             self._process = subprocess.Popen(command, env=self._env, stdout=out, stderr=log)
-        self.until(lambda: self.status("/health/ready") == 200, 30)
+        self.until(lambda: self.status("/health/ready") == 200)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -119,7 +121,7 @@ class Gateway:
     def status(self, path: str) -> int:
         """Return the status of a GET, 0 when nobody listens."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=60) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -129,8 +131,20 @@ class Gateway:
     def get(self, path: str) -> bytes:
         """Return the body of a GET with the test's key."""
         request = urllib.request.Request(self.url + path, headers={"authorization": f"Bearer {self.key}"})
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return bytes(answer.read())
+
+    @contextmanager
+    def asking(self, path: str, body: dict[str, Any], request_id: str) -> Iterator[socket.socket]:
+        """Send a request; whoever leaves the block leaves the call, answered or not."""
+        data = json.dumps(body).encode()
+        head = (
+            f"POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {self.key}\r\n"
+            f"x-request-id: {request_id}\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as sock:
+            sock.sendall(head.encode() + data)
+            yield sock
 
     def state(self) -> dict[str, Any]:
         """Return what the supervisor last published."""

@@ -194,7 +194,7 @@ def settled(gateway: Gateway) -> None:
             known = int(connection.execute(text("select count(*) from records")).scalar() or 0)
         return known >= len(gateway.journal()) and _offsets(gateway)
 
-    gateway.until(done, 30)
+    gateway.until(done)
 
 
 def _offsets(gateway: Gateway) -> bool:

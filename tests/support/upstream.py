@@ -6,7 +6,7 @@ bytes on the wire do, one by one, and the upstream does just that, faults includ
     with Upstream() as upstream:
         upstream.script(Reply(500, body=b"no"), [Head(200), Chunk(b"data: 1\n\n"), Cut()])
         ...  # the first request gets the 500, the second a stream that breaks
-        upstream.requests[1].closed.wait(5)
+        upstream.requests[1].closed.wait(60)
 
 ``script`` queues answers; when the queue is empty, ``handler`` is asked: a callable from request to steps (a
 generator is run step by step, so code between its yields happens between the writes). A step is written
@@ -233,7 +233,7 @@ class Upstream:
         self._queue.clear()
         self.requests.clear()
 
-    def wait_for(self, count: int, timeout: float = 10.0) -> list[Received]:
+    def wait_for(self, count: int, timeout: float = 60.0) -> list[Received]:
         """Block until ``count`` requests have arrived; return all. For sync code, or a worker thread."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.requests) >= count, timeout):
@@ -248,12 +248,12 @@ class Upstream:
                 peer.transport.close()
             await asyncio.sleep(0)
 
-        asyncio.run_coroutine_threadsafe(close(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(60)
 
     def start(self) -> "Upstream":
         """Listen; return when connections are accepted."""
         self._thread.start()
-        self._ready.wait(10)
+        self._ready.wait(60)
         return self
 
     def stop(self) -> None:
@@ -261,7 +261,7 @@ class Upstream:
         self._stopping = True
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(10)
+            self._thread.join(60)
         if self.errors:
             raise self.errors[0]
 

@@ -224,7 +224,7 @@ def test_the_loop_waits_out_an_outage_and_drains_the_journal_when_stopped(
     loader = Loader(engine, directory)
     thread = threading.Thread(target=loader.run, args=(stop,), kwargs={"interval": 0.001, "patience": 0.002})
     thread.start()
-    assert stop.wait(10)
+    assert stop.wait(60)
     thread.join()
     assert ids(engine) == written
     stop.set()

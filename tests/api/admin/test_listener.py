@@ -114,7 +114,7 @@ def test_a_rolling_restart_loses_no_request(gateway: Gateway, client: httpx.Clie
         restart = gateway.state()["restart"]
         return bool(restart["number"] > number and restart["state"] == "done")
 
-    gateway.until(done, 30)
+    gateway.until(done)
     assert statuses == {200}
 
 

@@ -47,12 +47,12 @@ def test_calls_are_answered_across_a_restart_of_the_workers(tmp_path: Path) -> N
         def ask() -> None:
             key = (("x-api-key", gateway.key),)
             try:
-                answer = infer(request, metadata=key, timeout=10, wait_for_ready=True)
+                answer = infer(request, metadata=key, timeout=60, wait_for_ready=True)
             except grpc.RpcError as error:
                 # It came in the moment a worker stopped, before it was looked at: nothing was asked of a model.
                 if error.code() is not grpc.StatusCode.CANCELLED:
                     raise
-                answer = infer(request, metadata=key, timeout=10, wait_for_ready=True)
+                answer = infer(request, metadata=key, timeout=60, wait_for_ready=True)
             assert answer.outputs[0].contents.bytes_contents[0] == b"Hi"
 
         ask()
