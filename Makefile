@@ -56,11 +56,11 @@ $(VENV)/.local: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.local
-	@$(PIP) --only-binary :all: --no-binary mainstay -e '.[local,languages,modalities,guards,policy,test,lint]'
+	@$(PIP) --only-binary :all: --no-binary mainstay -e '.[local,languages,modalities,guards,knowledge,policy,redis,test,lint]'
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.local
-	@$(PIP) --only-binary :all: --no-binary mainstay -e '.[local,languages,modalities,guards,policy,lint,test]'
+	@$(PIP) --only-binary :all: --no-binary mainstay -e '.[local,languages,modalities,guards,knowledge,policy,redis,lint,test]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.local

@@ -49,6 +49,11 @@ _ADDED = {
 }
 #: Codes that an error of a class carries in place of the class's own.
 _NARROWER = {
+    "not_grounded": (
+        "OutputInvalid",
+        502,
+        "No source of the route supports what the model said, asked again too (`routes.X.knowledge.verify`).",
+    ),
     "review_denied": ("Forbidden", 403, "A person has denied the request; the message has the reason."),
     "own_review": ("Forbidden", 403, "A reviewer decides on a request of their own key: another reviewer must."),
     "too_many_reviews": (
@@ -85,6 +90,11 @@ _NARROWER = {
         "`cost.on_outage: allow` lets such calls through.",
     ),
     "loop_detected": ("InvalidRequest", 508, "A provider's `base_url` leads back to this gateway: correct it."),
+    "not_cached": (
+        "InvalidRequest",
+        504,
+        "`cache-control: only-if-cached`, and no kept answer fits: leave it out to have a model asked.",
+    ),
     "expectation_failed": ("InvalidRequest", 417, "The `Expect` header asks for something other than `100-continue`."),
     "origin_not_allowed": (
         "Forbidden",

@@ -37,7 +37,7 @@ def test_a_key_is_known_by_its_id_and_name_and_by_its_records(engine: Engine, ho
 
 def test_records_are_erased_last_since_the_rest_is_found_by_them(engine: Engine, loaded: Loaded) -> None:
     names = [place.name for place in open_places(engine, loaded, open_seal(engine, loaded))]
-    assert names == ["responses", "files", "reviews", "journals", "rejected lines", "records"]
+    assert names == ["cache", "responses", "files", "reviews", "journals", "rejected lines", "records"]
 
 
 def test_the_report_has_every_route_and_every_other_class(engine: Engine, loaded: Loaded) -> None:

@@ -15,7 +15,7 @@ from mainstay.cli import keys
 from mainstay.cli.records import app
 from mainstay.core.clock import wall_ms
 from mainstay.core.errors import SetupError
-from mainstay.core.record import Attempt, Content, RailSpan, RailVerdict, Record
+from mainstay.core.record import Attempt, CitedSpan, Content, Grounding, RailSpan, RailVerdict, Record, SourceRow
 from mainstay.core.usage import Usage
 from mainstay.store.journal import Journal
 from support.records import line, make_record
@@ -166,6 +166,19 @@ def test_show_prints_what_rails_said_without_a_word_of_the_text(config: Path, jo
     shown = json.loads(run(config, "show", "req-7", "--json").stdout)["verdicts"]
     assert shown[0]["kinds"] == {"email": 1}
     assert shown[0]["spans"] == [{"kind": "email", "start": 9, "end": 26, "place": "0.0"}]
+
+
+def test_show_prints_what_an_answer_rests_on_without_a_word_of_it(config: Path, journal: Journal) -> None:
+    span = CitedSpan(0, 0, 25, "p1", (100, 121), "ab", "marked", "supported", 0.91)
+    rests = Grounding("handbook", "main", 7, [SourceRow("p1", 2, 0.5, "cd")], [span], {"supported": 1}, 1, ["dense"])
+    rests.dropped, rests.oldest_ms, rests.ms, rests.did = {"injection": 2}, 2 * 86_400_000, 12.4, "stripped"
+    journal.append(line(make_record(request_id="req-8", grounding=rests, cache="miss")))
+    out = run(config, "show", "req-8").stdout
+    assert "handbook@main step 7: 1 passages in 12 ms, 1 supported, 1 invented marks, 2 dropped (injection)" in out
+    assert "late: dense, oldest source 2.0 days, stripped" in out
+    assert "0.text:0-25 rests on p1:100-121, supported 0.91" in out
+    shown = json.loads(run(config, "show", "req-8", "--json").stdout)["grounding"]
+    assert shown["citations"][0]["source"] == [100, 121]
 
 
 def test_a_list_never_prints_content(config: Path, journal: Journal) -> None:

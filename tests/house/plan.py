@@ -78,7 +78,7 @@ OWN: dict[str, set[str]] = {
     "identity": {"keys", "keyring", "roles", "directory", "sessions", "oidc", "tokens"},
     "providers": {
         "openai", "anthropic", "bedrock", "cohere", "echo", "gemini", "http", "lacking", "places", "responses",
-        "completions", "guards", "hearing", "offers", "tasks", "terms",
+        "completions", "citations", "guards", "hearing", "offers", "tasks", "terms",
         "wire", "vendors", "redaction",
     },
     "engines": {"llamacpp", "child", "files"},
@@ -91,15 +91,21 @@ OWN: dict[str, set[str]] = {
     },
     "grounding": {
         "versions", "tombstones", "sqlite", "postgresql", "snapshot", "tables", "archive",  # the store
-        "normal", "chunks", "nearness", "files", "folders", "addresses", "ingest", "watch",  # from files to passages
-        "minilm", "wordllama", "remote", "terms", "fusion", "search", "rewriting", "spread", "rerank", "tantivy",
-        "learning", "judged",  # finding
+        "contents", "corrections", "erasing", "garbage", "holdings", "listing", "masks", "matrix", "phrases",
+        "revisions", "steps", "windows",
+        "shelf", "normal", "blocks", "chunks", "nearness", "duplicates", "files", "documents",  # files to passages
+        "matter", "folders", "addresses", "ingest", "watch",
+        "minilm", "wordllama", "remote", "terms", "fusion", "confidence", "search", "rewriting", "spread",  # finding
+        "rerank", "tantivy", "learning", "judged",
         "claims", "verify", "edits", "weights",  # checking
-        "attach", "marks", "attribution", "citing", "policies", "library", "access",  # on the line
+        "attach", "asking", "access", "library", "policies", "people", "route_config",  # on the line
+        "marks", "spoken", "sentences", "attribution", "citing", "checking", "answering", "settling", "streams",
     },
     "caching": {
-        "exact", "key", "memory", "disk", "redis", "flights", "replay", "controls", "prefix",
-        "semantic", "gates", "names", "numbers", "polarity", "bound", "partition", "verifier",
+        "exact", "key", "memory", "disk", "generation", "redis", "flights", "replay", "controls", "prefix", "keeping",
+        "places",
+        "semantic", "semantic_config", "index", "evidence", "bound", "comparing",  # neighbours in meaning
+        "gates", "names", "numbers", "opposites", "polarity", "words", "verifier", "weights",  # what must agree
     },
     "routing": {
         "cheapest", "fastest", "first", "greenest", "least_loaded", "sticky", "weighted",  # strategies
@@ -127,7 +133,7 @@ OWN: dict[str, set[str]] = {
         "sending", "sends_config", "toolcalls",  # tools that send data out, on the line
         "hashed", "heads", "models", "weights",  # our own small models
         "novelty", "drift", "cues", "groups", "moderation", "refusal", "topics", "novelty_rail", "opennsfw", "pictures",
-        "rails", "compile", "incoming", "outgoing", "window",  # the engine of rails
+        "rails", "compile", "incoming", "outgoing", "aligning", "quotes", "window",  # the engine of rails
         "looking", "bodies", "patterns", "redacting", "screening", "spans",
         "channels", "jsontext", "lookout", "watches",  # its parts on the way out
     },
@@ -162,12 +168,14 @@ OWN: dict[str, set[str]] = {
     "api": {
         "asgi", "door", "gate", "calls", "health", "openai", "anthropic", "responses",
         "audio", "batches", "completions", "embeddings", "files", "images", "moderations", "rerank", "tasks",
-        "mcp", "mcp_tool", "grpc", "reviews",
+        "mcp", "mcp_tool", "grpc", "reviews", "knowledge",
         "admin", "passing",  # the admin API, and how a worker passes it on
     },
     "assembly": {
         "rooms", "targets", "routes", "gauges", "footprints", "prices", "ledger", "policies", "sellers", "kept",
-        "asked", "moderation",
+        "asked", "moderation", "caches",
+        "knowledge_reading", "bases", "embedders", "tending",  # what knowledge bases are read with, opened and embedded
+        "knowledge",
     },
     "app": {"worker", "control", "payload", "upkeep"},
     "drill": {
@@ -187,6 +195,7 @@ OWN: dict[str, set[str]] = {
         "client", "options", "output", "database",  # what verbs share
         "plan_files", "plan_options",  # what a plan is made from
         "spend", "spend_books", "spend_outlook", "spend_options",
+        "knowledge", "cache", "knowledge_find", "knowledge_change", "knowledge_versions", "knowledge_options",
     },
 }  # fmt: skip
 
@@ -204,9 +213,11 @@ EXEMPT_FUNCTIONS: dict[str, str] = {}
 
 #: Where a broad ``except`` may stand, with the reason.
 BROAD_EXCEPT: dict[str, str] = {
+    "caching/semantic.py": "an encoder fails in its runtime's own ways; nothing is near then, and the call goes on",
     "guardrails/looking.py": "as in lookout.py, of what a model is asked",
     "guardrails/lookout.py": "whatever breaks in a scanner or a judge, the rail's own policy says what follows",
     "guardrails/outgoing.py": "closes the upstream on every way out, cancellation included, and raises on",
+    "grounding/watch.py": "whatever breaks in one source, the watch goes on with the others, and says so",
     "cost/counter.py": "a database fails in its driver's own ways; nothing is granted then, and it is asked again",
     "cost/alerts.py": "as in counter.py: the books are asked again soon, and alerts wait",
     "api/calls.py": "the outermost boundary of a call: whatever broke, the caller gets an answer and a record",

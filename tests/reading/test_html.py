@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.core.errors import Unreadable
-from mainstay.reading.html import read_html
+from mainstay.reading.html import read_html, read_page
 
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Prices &amp; more</title>
 <style>p { color: red }</style><script>if (a < b) document.write("<p>no</p>")</script></head>
@@ -49,3 +49,56 @@ def test_any_markup_is_read(text: str) -> None:
     except Unreadable:
         return
     assert "\n\n\n" not in found
+
+
+def test_a_page_tells_where_its_headings_code_tables_and_navigation_stand() -> None:
+    page = b"""<html><head><title>Leave &amp; more</title><meta property="article:modified_time" content="2025-03-04">
+    <meta name="date" content="2020-01-01"></head><body><nav><a>Home</a></nav><div role="banner">Logo</div>
+    <h1>Paid  <em>leave</em></h1><p>Days.</p><h2> </h2><table><tr><td>a</td></tr></table><pre>x
+
+    y</pre><nav>never closed"""
+    read = read_page(page)
+    assert read.text == read_html(page)
+    assert read.properties == {"title": "Leave & more", "date": "2025-03-04"}
+    found = [
+        (mark.kind, mark.number, mark.title, read.text[mark.offset : mark.end or mark.offset + 12])
+        for mark in read.marks
+    ]
+    assert found == [
+        ("aside", 0, "", "Leave & more"),
+        ("aside", 0, "", "Home"),
+        ("aside", 0, "", "Logo"),
+        ("heading", 1, "Paid leave", "Paid leave\n\n"),
+        ("whole", 0, "", "a"),
+        ("whole", 0, "", "x\n\ny"),
+    ]
+
+
+@given(st.lists(st.sampled_from(
+    ["<h1>", "</h1>", "<pre>", "</pre>", "<nav>", "</nav>", "<table>", "</table>", "<td>", "<p>", "<li>", "<title>",
+     "</title>", " a ", "\n", "\t", "\n\n\n", "\u3000", "b", "<br>", "<script>", "</script>", "&#xD800;"]
+), max_size=30).map("".join))  # fmt: skip
+def test_marks_stand_within_the_text_and_headings_say_what_stands_there(page: str) -> None:
+    read = read_page(page.encode())
+    assert [mark.offset for mark in read.marks] == sorted(mark.offset for mark in read.marks)
+    for mark in read.marks:
+        if mark.kind == "heading":
+            assert read.text[mark.offset :].split()[0] == mark.title.split()[0]
+        else:
+            assert 0 <= mark.offset < mark.end <= len(read.text)
+
+
+def test_navigation_ends_where_it_ends_whatever_is_within_it() -> None:
+    page = (
+        b'<div role="navigation"><div>Home</div><nav>More</nav></div><div>Words</div><table><table>a</table>b</table>c'
+    )
+    read = read_page(page)
+    assert [(mark.kind, read.text[mark.offset : mark.end]) for mark in read.marks] == [
+        ("aside", "Home\n\nMore"),
+        ("whole", "a\nb"),
+    ]
+
+
+def test_a_page_of_elements_that_are_never_closed_is_read_in_time_that_grows_with_its_length() -> None:
+    page = (b"<h1>" * 6_000 + b"x" + b"</h1>" * 6_000 + b"<nav>" * 6_000 + b"y</table>" * 6_000) * 3
+    assert read_page(page).text.count("y") == 18_000

@@ -116,3 +116,62 @@ def test_a_zip_file_of_something_else_is_refused() -> None:
         read_office(zipped({"readme.txt": "x"}), Limits())
     with pytest.raises(Unreadable, match="damaged"):
         read_office(zipped({"word/document.xml": "<w:p>"}), Limits())
+
+
+def styled(style: str, *runs: str) -> str:
+    return f'<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr>{"".join(runs)}</w:p>'
+
+
+STYLED = '<w:style w:styleId="Titel"><w:name w:val="Title"/></w:style>' + "".join(
+    f'<w:style w:styleId="berschrift{level}"><w:name w:val="heading {level}"/></w:style>' for level in (1, 2)
+)
+
+
+def test_headings_of_a_document_are_told_whatever_its_language_calls_their_styles() -> None:
+    body = (
+        paragraph()
+        + styled("Titel", run("Handbuch"))
+        + styled("berschrift1", run("Urlaub "), run("und mehr"))
+        + paragraph(run("Dreißig Tage."))
+        + f"<w:tbl><w:tr><w:tc>{styled('berschrift1', run('in a table'))}</w:tc></w:tr></w:tbl>"
+        + styled("berschrift2", run("Krank"))
+        + '<w:p><w:pPr><w:outlineLvl w:val="2"/></w:pPr>' + run("By its level") + "</w:p>"
+        + '<w:p><w:pPr><w:outlineLvl w:val="9"/></w:pPr>' + run("body") + "</w:p>"
+    )  # fmt: skip
+    read = read_office(docx(body, styles=STYLED), Limits())
+    assert [(mark.kind, mark.number, mark.title) for mark in read.marks] == [
+        ("heading", 0, "Handbuch"),
+        ("heading", 1, "Urlaub und mehr"),
+        ("heading", 2, "Krank"),
+        ("heading", 3, "By its level"),
+    ]
+    assert all(read.text[mark.offset :].startswith(mark.title) for mark in read.marks)
+    broken = docx(body, styles="<unclosed>")
+    assert read_office(broken, Limits()).text == read.text
+    assert read_office(broken, Limits()).marks[0].title == "By its level"
+
+
+def test_slides_and_sheets_are_pages_under_their_names() -> None:
+    title = '</a:t></a:r></a:p></p:txBody><p:sp><p:nvPr><p:ph type="ctrTitle"/></p:nvPr><a:p><a:r><a:t>Plan</a:t></a:r>'
+    title += "</a:p></p:sp><p:txBody><a:p><a:r><a:t>more"
+    read = read_office(pptx("First", f"words{title}"), Limits())
+    assert [(mark.kind, mark.number, mark.title, read.text[mark.offset :][:7]) for mark in read.marks] == [
+        ("page", 1, "", "Slide 1"),
+        ("heading", 1, "Slide 1", "Slide 1"),
+        ("page", 2, "", "Slide 2"),
+        ("heading", 1, "Plan", "Slide 2"),
+    ]
+    read = read_office(xlsx(("Staff", ""), ("Rooms", "")), Limits())
+    assert [mark.title for mark in read.marks if mark.kind == "heading"] == ["Staff", "Rooms"]
+    assert all(read.text[mark.offset :].startswith("Sheet") for mark in read.marks)
+
+
+def test_a_document_says_what_it_is_called_and_when_it_was_changed() -> None:
+    core = (
+        '<c:coreProperties xmlns:c="urn:c" xmlns:d="urn:d" xmlns:t="urn:t"><d:title> The &amp; handbook</d:title>'
+        "<t:created>2024-01-01T00:00:00Z</t:created><t:modified>2025-02-03T04:05:06Z</t:modified></c:coreProperties>"
+    )
+    parts = {"word/document.xml": "<document><p><t>x</t></p></document>"}
+    read = read_office(zipped({**parts, "docProps/core.xml": core}), Limits())
+    assert read.properties == {"title": "The & handbook", "date": "2025-02-03T04:05:06Z"}
+    assert read_office(zipped({**parts, "docProps/core.xml": "<broken"}), Limits()).properties == {}

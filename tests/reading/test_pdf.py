@@ -48,3 +48,26 @@ def test_a_page_that_is_a_picture_is_drawn_and_read_as_one() -> None:
 def test_what_cannot_be_read_is_told(data: bytes, limits: Limits, said: str) -> None:
     with pytest.raises(Unreadable, match=said):
         read_pdf(data, limits, None)
+
+
+def test_pages_and_the_headings_of_the_outline_are_told() -> None:
+    made = pdf(
+        "Paid leave and more", "", "Sick Leave", "The end",
+        outline=(("sick leave", 2), ("Not on its page", 3), ("Paid leave", 0), ("Empty", 1)),
+        info="/Title (Handbook) /ModDate (D:20250131120000+01'00') /CreationDate (D:2020)",
+    )  # fmt: skip
+    read = read_pdf(made, Limits(), None)
+    assert [(mark.kind, mark.number, mark.title, read.text[mark.offset :][:4]) for mark in read.marks] == [
+        ("page", 1, "", "Paid"),
+        ("heading", 1, "Paid leave", "Paid"),
+        ("page", 3, "", "Sick"),
+        ("heading", 1, "sick leave", "Sick"),
+        ("page", 4, "", "The "),
+        ("heading", 1, "Not on its page", "The "),
+    ]
+    assert read.properties == {"title": "Handbook", "date": "D:20250131120000+01'00'"}
+
+
+def test_titles_that_a_program_gave_are_none() -> None:
+    for title in ("Microsoft Word - a.docx", "Untitled", "report_final.doc", "Document1"):
+        assert "title" not in read_pdf(pdf("x", info=f"/Title ({title})"), Limits(), None).properties

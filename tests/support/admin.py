@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from mainstay.api.admin.app import Admin, build
 from mainstay.api.admin.office import Office, open_office
+from mainstay.assembly.bases import Opened, auditor, open_knowledge
 from mainstay.batches import store as batch_store
 from mainstay.batches.port import BatchRow
 from mainstay.config import Loaded, load_config
@@ -31,6 +32,7 @@ store: {url: "sqlite:///var/mainstay.db"}
 providers: {echo: {kind: echo}, bought: {kind: openai, api_key: "${SOLD}"}}
 models: {parrot: {provider: echo}, gpt-4o-mini: {provider: bought}}
 routes: {assistant: {targets: [parrot]}}
+knowledge: {handbook: {embedder: none}}
 """
 URL = "http://mainstay.test"
 
@@ -96,7 +98,11 @@ def _build(folder: Path) -> Building:
     config[0].home.mkdir(mode=0o700)
     (config[0].home / "mainstay.db").write_bytes(empty())
     engine = open_engine(config[0].config.store.url)
-    office = open_office(engine, Keys(engine, config[0].home), lambda: config[0])
+
+    def knowledge(who: str) -> Opened:
+        return open_knowledge(config[0], who, auditor(engine, who))
+
+    office = open_office(engine, Keys(engine, config[0].home), lambda: config[0], knowledge)
     return Building(office, build(office), config)
 
 

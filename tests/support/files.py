@@ -80,8 +80,9 @@ def xlsx(*sheets: tuple[str, str], shared: str = "", styles: str = "", propertie
     return zipped(files)
 
 
-def pdf(*pages: str, encrypt: str = "") -> bytes:
-    """Return a PDF with one line of text on each page; ``encrypt`` is the body of its encryption dictionary."""
+def pdf(*pages: str, encrypt: str = "", outline: tuple[tuple[str, int], ...] = (), info: str = "") -> bytes:
+    """Return a PDF with one line of text on each page; ``encrypt`` is the body of its encryption dictionary,
+    ``outline`` are titles and the pages (from 0) that they lead to, ``info`` is what it says of itself."""
     objects = ["<< /Type /Catalog /Pages 2 0 R >>", ""]
     kids = []
     for text in pages:
@@ -94,6 +95,18 @@ def pdf(*pages: str, encrypt: str = "") -> bytes:
         )
         objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
     objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
+    if outline:
+        root = len(objects) + 1
+        first, last = root + 1, root + len(outline)
+        objects[0] = f"<< /Type /Catalog /Pages 2 0 R /Outlines {root} 0 R >>"
+        objects.append(f"<< /Type /Outlines /First {first} 0 R /Last {last} 0 R /Count {len(outline)} >>")
+        for place, (title, page) in enumerate(outline):
+            following = f"/Next {first + place + 1} 0 R " if first + place < last else ""
+            objects.append(f"<< /Title ({title}) /Parent {root} 0 R {following}/Dest [{3 + 2 * page} 0 R /Fit] >>")
+    said = ""
+    if info:
+        objects.append(f"<< {info} >>")
+        said = f"/Info {len(objects)} 0 R "
     if encrypt:
         objects.append(encrypt)
     out = b"%PDF-1.4\n"
@@ -103,7 +116,7 @@ def pdf(*pages: str, encrypt: str = "") -> bytes:
         out += f"{number} 0 obj\n{text}\nendobj\n".encode("latin-1")
     table = "".join(f"{place:010d} 00000 n \n" for place in places)
     locked = f"/Encrypt {len(objects)} 0 R /ID [<00><00>] " if encrypt else ""
-    trailer = f"trailer << /Size {len(objects) + 1} /Root 1 0 R {locked}>>\nstartxref\n{len(out)}\n%%EOF\n"
+    trailer = f"trailer << /Size {len(objects) + 1} /Root 1 0 R {said}{locked}>>\nstartxref\n{len(out)}\n%%EOF\n"
     return out + f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{trailer}".encode()
 
 

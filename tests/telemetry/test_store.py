@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from mainstay.core.ids import uuid7
-from mainstay.core.record import Attempt, Content, RailSpan, RailVerdict, Record
+from mainstay.core.record import Attempt, CitedSpan, Content, Grounding, RailSpan, RailVerdict, Record
 from mainstay.core.usage import Usage
 from mainstay.store.sql import reading, writing
 from mainstay.telemetry.store import (
@@ -52,6 +52,7 @@ VERDICTS = st.builds(
     st.lists(SPANS, max_size=2),
     DURATIONS,
 )
+CITED = st.builds(CitedSpan, COUNTS, COUNTS, COUNTS, WORDS, st.tuples(COUNTS, COUNTS), WORDS, score=st.floats(0, 1))
 RECORDS = st.builds(
     Record,
     id=st.builds(uuid7),
@@ -67,6 +68,8 @@ RECORDS = st.builds(
     total_ms=DURATIONS,
     cost_usd=st.none() | st.integers(0, 2**62).map(from_picousd),
     verdicts=st.lists(VERDICTS, max_size=2),
+    cache=WORDS,
+    grounding=st.none() | st.builds(Grounding, WORDS, WORDS, COUNTS, citations=st.lists(CITED, max_size=2)),
     content=st.none() | st.builds(Content, WORDS, WORDS),
 )
 

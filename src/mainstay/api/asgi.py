@@ -18,6 +18,7 @@ from mainstay.api.files import FilesPages
 from mainstay.api.gate import Gate
 from mainstay.api.health import HealthEndpoints
 from mainstay.api.images import ImageEditsWire, ImagesWire
+from mainstay.api.knowledge import KnowledgePages, Reader
 from mainstay.api.mcp import McpEndpoint
 from mainstay.api.mcp_tool import AskWire
 from mainstay.api.moderations import ModerationsWire
@@ -43,10 +44,11 @@ Headers = Sequence[tuple[bytes, bytes]]
 _MODEL = "/v1/models/"
 _MESSAGES = "/v1/messages"
 _RESPONSES = "/v1/responses"
-_FILES, _BATCHES, _REVIEWS = "/v1/files", "/v1/batches", "/v1/reviews"
+_FILES, _BATCHES, _REVIEWS, _KNOWLEDGE = "/v1/files", "/v1/batches", "/v1/reviews", "/v1/knowledge"
 _MCP = "/mcp"
 #: Paths with names below them, and the pages of each name.
 _PAGES = {_RESPONSES: ("", "cancel", "input_items"), _FILES: ("", "content"), _BATCHES: ("", "cancel"), _REVIEWS: ("",)}
+_PAGES[_KNOWLEDGE] = ()
 #: What the control process answers, and all that is below.
 _ADMIN = ("/api", "/console")
 _RERANK = ("/v1/rerank", "/v2/rerank", "/rerank")
@@ -73,6 +75,7 @@ class Api:
         desk: where files and batches are kept, None where that is switched off.
         passing: passes on what the control process answers.
         reviews: knows how requests stand that wait for a person.
+        knowledge: opens what answers cite.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Api:
         desk: Desk | None = None,
         passing: Passing | None = None,
         reviews: ReviewQueue | None = None,
+        knowledge: Reader | None = None,
     ) -> None:
         self._observer = observer
         self._passing = passing
@@ -98,6 +102,8 @@ class Api:
             self._below |= {_FILES: FilesPages(gate, desk).serve, _BATCHES: BatchesPages(gate, desk).serve}
         if reviews is not None:
             self._below[_REVIEWS] = ReviewsPages(gate, reviews).serve
+        if knowledge is not None:
+            self._below[_KNOWLEDGE] = KnowledgePages(gate, knowledge).serve
 
         def asked(operation: str, wire: CallerWire, keeper: Keeper | None = None) -> _Asked:
             # Completions are told from conversations by their operation.
@@ -216,6 +222,8 @@ def _route_of(path: str) -> str:
             return admin
     if top in _PAGES:
         name, _, page = path[len(top) + 1 :].partition("/")
+        if top == _KNOWLEDGE and page.startswith("passages/"):
+            return f"{top}/{{base}}/passages/{{id}}"
         page = f"/{page}" if page in _PAGES[top] else "/_OTHER"
         return f"{top}/{{id}}{page.rstrip('/')}" if name or page != "/" else top
     return _MODEL + "{id}" if path.startswith(_MODEL) else "_OTHER"

@@ -258,7 +258,7 @@ class Request:
         overhead = record.overhead_ms if record.outcome else self._overhead()
         lines = b"x-request-id: %b\r\n%bx-mainstay-attempts: %d\r\nx-mainstay-overhead-ms: %.3f\r\n" % (
             self.id_header,
-            _served(record.route, record.target, record.provider, record.cost_usd),
+            _served(record.route, record.target, record.provider, record.cache, record.cost_usd),
             len(record.attempts),
             overhead,
         )
@@ -335,9 +335,10 @@ def _pairs(lines: bytes) -> list[tuple[bytes, bytes]]:
 
 
 @lru_cache(maxsize=4096)
-def _served(route: str, target: str, provider: str, cost: str | None) -> bytes:
-    values = (route.encode(), target.encode(), provider.encode(), cost.encode() if cost is not None else b"unknown")
+def _served(route: str, target: str, provider: str, cache: str, cost: str | None) -> bytes:
+    paid = cost.encode() if cost is not None else b"unknown"
+    values = (route.encode(), target.encode(), provider.encode(), cache.encode() or b"off", paid)
     return (
         b"x-mainstay-route: %b\r\nx-mainstay-model: %b\r\nx-mainstay-provider: %b\r\n"
-        b"x-mainstay-cache: off\r\nx-mainstay-cost-usd: %b\r\n" % values
+        b"x-mainstay-cache: %b\r\nx-mainstay-cost-usd: %b\r\n" % values
     )

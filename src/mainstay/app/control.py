@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mainstay.api.admin.listener import AdminListener
     from mainstay.assembly.footprints import Footprinting
+    from mainstay.assembly.tending import Tending
     from mainstay.batches.jobs import Runner
     from mainstay.store.sealing import KeyedSeal
     from mainstay.telemetry.jobs import Loader
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["control_main", "ledger_main"]
 
 _log = structlog.get_logger("mainstay.app")
+#: Who does what nobody asked for, as the audit log has it.
+_SYSTEM = "mainstay"
 
 
 def ledger_main(payload: bytes, leash: Leash) -> int:
@@ -53,7 +56,9 @@ def control_main(payload: bytes, leash: Leash) -> int:
     # Only this process pays for the import of the database library and the web framework.
     from mainstay.api.admin.listener import AdminListener
     from mainstay.app.upkeep import Upkeep
+    from mainstay.assembly.bases import auditor, open_knowledge
     from mainstay.assembly.footprints import Footprinting
+    from mainstay.assembly.tending import Tending
     from mainstay.cost.store import post
     from mainstay.governance import denials
     from mainstay.identity.directory import Directory
@@ -71,7 +76,8 @@ def control_main(payload: bytes, leash: Leash) -> int:
         migrate(engine)
         keys = Keys(engine, loaded.home)
         keys.publish()
-        admin = AdminListener(engine, keys, loaded)
+        admin = AdminListener(engine, keys, loaded, lambda now, who: open_knowledge(now, who, auditor(engine, who)))
+        tending = Tending(lambda: admin.loaded, lambda now: open_knowledge(now, _SYSTEM, auditor(engine, _SYSTEM)))
         upkeep = Upkeep(engine, lambda: admin.loaded, Directory(engine).homes)
         upkeep.tend_keys()
     except SetupError as error:
@@ -86,13 +92,14 @@ def control_main(payload: bytes, leash: Leash) -> int:
         threading.Thread(target=keys.run, args=(stop,), name="keys", daemon=True),
         threading.Thread(target=loader.run, args=(stop,), name="loader", daemon=True),
         threading.Thread(target=upkeep.run, args=(stop,), name="upkeep", daemon=True),
+        threading.Thread(target=tending.run, args=(stop,), name="knowledge", daemon=True),
     ]
     if loaded.config.batches.enabled:
         runner = _batches(loaded, engine, slab, upkeep.seal)
         threads.append(threading.Thread(target=runner.run, args=(stop,), name="batches", daemon=True))
     for thread in threads:
         thread.start()
-    alive = asyncio.run(_control(leash, loader, slab, threads, admin, footprinting))
+    alive = asyncio.run(_control(leash, loader, slab, threads, admin, footprinting, tending))
     stop.set()
     for thread in threads:
         thread.join()
@@ -130,6 +137,7 @@ async def _control(
     threads: Sequence[threading.Thread],
     admin: "AdminListener",
     footprinting: "Footprinting",
+    tending: "Tending",
 ) -> bool:
     """Answer the supervisor and workers and publish the loader's counts until told to stop; False if a thread died."""
     loop = asyncio.get_running_loop()
@@ -151,6 +159,7 @@ async def _control(
         loaded.set(loader.loaded)
         rejected.set(loader.rejected)
         lag.set(loader.backlog)
+        tending.show(slab)
         if not all(thread.is_alive() for thread in threads):
             # A fault nobody foresaw: end here, and the supervisor starts afresh.
             return False

@@ -18,6 +18,7 @@ from mainstay.api.health import HealthEndpoints
 from mainstay.api.passing import Passing
 from mainstay.app.payload import unpack
 from mainstay.assembly import Blueprint, Rooms, show_standings
+from mainstay.assembly.caches import Caches
 from mainstay.assembly.gauges import show_till
 from mainstay.assembly.kept import redacted_routes
 from mainstay.batches.desk import Desk
@@ -98,7 +99,10 @@ class _Worker:
         # A meter counts the machine: only one worker that has all calls of the engines here can say whose it was.
         single = loaded.config.server.workers == 1 and bool(blueprint.engines)
         self._tally = Tally(open_meters() if single else ())
-        self._rooms = Rooms(self._ring, self._till, self._tally, self._note_probe, self._values, self._reviews)
+        self._caches = Caches(home, self._seals.seal)
+        self._rooms = Rooms(
+            self._ring, self._till, self._tally, self._note_probe, self._values, self._reviews, self._caches
+        )
         self._gate = self._rooms.gate(blueprint)
         self._redaction.scanners = self._rooms.redacting(loaded)
         self._journal = Journal(home / "journal", slot)
@@ -106,7 +110,7 @@ class _Worker:
         access = loaded.config.telemetry.log.access
         # Energy that no meter measures is found when the record is loaded: nobody waits for it.
         measured = (self._tally,) if self._tally.measures else ()
-        settlers = (self._till, *measured, self._redactor, ContentSealer(self._seals.seal))
+        settlers = (self._till, *measured, self._redactor, ContentSealer(self._seals.seal), self._caches.keeping)
         self._observer = Observer(
             self._journal,
             self._slab,
@@ -132,7 +136,8 @@ class _Worker:
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         metrics = self._home / "run" / "metrics"
         health = HealthEndpoints(lambda: _parts(self._home), self._rooms.describe, lambda: exposition(metrics))
-        api = Api(lambda: self._gate, self._observer, health, self._values, self._desk, self._passing, self._reviews)
+        parts = (self._values, self._desk, self._passing, self._reviews, self._rooms.grounds)
+        api = Api(lambda: self._gate, self._observer, health, *parts)
         server = Server(api, _limits(self._loaded), refuse=api.refusal, on_refused=api.refused)
         loop = asyncio.get_running_loop()
         self._leash.attach(loop, on_config=self._apply, on_drain=self._on_drain)
@@ -159,6 +164,7 @@ class _Worker:
         await self._teller.aclose()
         await self._rooms.aclose()
         await self._values.aclose()
+        await self._caches.aclose()
         if self._desk is not None:
             await self._desk.aclose()
         self._journal.close()
@@ -209,6 +215,7 @@ class _Worker:
                 ("grpc", old.config.grpc, new.config.grpc),
                 ("telemetry", old.config.telemetry, new.config.telemetry),
                 ("store", old.config.store, new.config.store),
+                ("cache", old.config.cache, new.config.cache),
                 ("batches", old.config.batches, new.config.batches),
             )
             if before != after
@@ -236,6 +243,7 @@ class _Worker:
         if self._ticks % _SHOW == 0:
             show_standings(self._rooms.standings, self._slab, self._slot, now)
             self._counted = show_till(self._till, self._slab, self._slot, self._counted)
+            self._caches.show(self._slab, self._slot)
             self._note_states(now)
         self._ticks += 1
         loop.call_later(_TICK, self._tick)

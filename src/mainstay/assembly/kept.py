@@ -74,6 +74,8 @@ def open_reviews(engine: "Engine", loaded: Loaded, seal: "KeyedSeal") -> "Review
 def open_places(engine: "Engine", loaded: Loaded, seal: "KeyedSeal") -> "list[Place]":
     """Return every place, in the order in which a subject is erased: what is found by its records before them."""
     from mainstay.batches.subjects import FilePlace
+    from mainstay.caching.places import CachePlace
+    from mainstay.caching.service import open_shelf
     from mainstay.governance.places import ValuePlace
     from mainstay.governance.reviews_place import ReviewPlace
     from mainstay.store.kv import open_table
@@ -81,6 +83,7 @@ def open_places(engine: "Engine", loaded: Loaded, seal: "KeyedSeal") -> "list[Pl
 
     journals = loaded.home / "journal"
     return [
+        CachePlace(lambda: open_shelf(loaded.config.cache, loaded.home), seal),
         ValuePlace(open_table(loaded.config.store.url, loaded.home), seal, time.time()),
         FilePlace(engine, loaded.home, seal),
         ReviewPlace(open_reviews(engine, loaded, seal)),
@@ -154,6 +157,7 @@ def _others(engine: "Engine", loaded: Loaded) -> Iterator[Kept]:
         events = log_size(connection)
     life = min(config.batches.expire, usual.files or config.batches.expire)
     yield Kept("files of callers and batches", "var/files", "batches", _until(life), files, "no")
+    yield from _answers(loaded)
     yield from _reviews(engine, loaded)
     histories = len(list((loaded.home / "novelty").glob("*.safetensors")))
     if histories:
@@ -166,6 +170,26 @@ def _others(engine: "Engine", loaded: Loaded) -> Iterator[Kept]:
     yield Kept("keys", "database", "who may call", "for ever; secrets as keyed hashes", len(key_names(engine)))
     people = len(Directory(engine).people())
     yield Kept("people who signed in", "database", "who may administer", "for ever: name, email", people)
+
+
+def _answers(loaded: Loaded) -> Iterator[Kept]:
+    from mainstay.caching.service import open_shelf
+    from mainstay.core.errors import Unavailable
+
+    config = loaded.config
+    lives = [route.cache.lifetime for route in config.routes.values() if route.cache is not None]
+    shelf = open_shelf(config.cache, loaded.home)
+    try:
+        count: int | None = shelf.counts().answers
+    except Unavailable:
+        count = None
+    finally:
+        shelf.close()
+    if lives or count:
+        where = "cache.url" if config.cache.url is not None else "var/cache.db, workers' memory"
+        sealed = "yes" if config.governance.sealing.enabled else "no"
+        until = _until(max(lives)) if lives else "expired"
+        yield Kept("answers of routes with a cache", where, "equal requests are answered again", until, count, sealed)
 
 
 def _reviews(engine: "Engine", loaded: Loaded) -> Iterator[Kept]:

@@ -11,12 +11,15 @@ from typing import Any
 import msgspec
 
 from mainstay.api.gate import Gate, Served
+from mainstay.assembly.caches import Caches
 from mainstay.assembly.footprints import footprints_of, today_of
+from mainstay.assembly.knowledge import Grounds
 from mainstay.assembly.moderation import Moderation
 from mainstay.assembly.policies import Admissions
 from mainstay.assembly.prices import ledger_stages, prices_of, shown
 from mainstay.assembly.routes import admission_of, probe_of, redacting_of, route_of, screens_of, wishes_of
 from mainstay.assembly.targets import local_endpoint, reached, target_of, vendors_of
+from mainstay.caching.stage import Recall
 from mainstay.config.load import Loaded
 from mainstay.config.schema import Config, ProviderConfig, RouteSection
 from mainstay.core.clock import monotonic
@@ -29,6 +32,7 @@ from mainstay.energy import Footprints
 from mainstay.energy.jobs import Today
 from mainstay.energy.tally import Tally
 from mainstay.engines.port import EngineAddress
+from mainstay.grounding.stage import Ground
 from mainstay.guardrails.port import Reviews, Scanner
 from mainstay.guardrails.service import Screens
 from mainstay.identity.keyring import KeyRing
@@ -88,6 +92,7 @@ class Rooms:
         note: told of each probe that ended.
         values: where turns are kept that callers must go on with.
         reviews: where calls wait for a person.
+        caches: where answers are kept that may be given again.
     """
 
     def __init__(
@@ -98,7 +103,10 @@ class Rooms:
         note: Note = lambda *_: None,
         values: KeyValues | None = None,
         reviews: Reviews | None = None,
+        caches: Caches | None = None,
     ) -> None:
+        self._caches = caches
+        self.grounds = Grounds(reviews)
         self._tally = tally
         self._today: Today | None = None
         self._local: frozenset[str] = frozenset()
@@ -161,6 +169,7 @@ class Rooms:
         templates = Templates(config.prompts) if config.prompts else None
         self._tools.renew(config.mcp)
         served: dict[str, Served] = {}
+        self.grounds.renew(config, loaded.home)
         for name, route in config.routes.items():
             line = compile_line(
                 (
@@ -168,6 +177,7 @@ class Rooms:
                     *admissions.steps(route),
                     hold,
                     *screens_of(self._screens, name, route, loaded.home),
+                    *self._open_book(name, route, config, targets),
                     *self._reads(route, config, targets, standings, charge, call),
                     *self._tools.stages(route.tools),
                     compile_shape(route.form, route.attempts, templates, route.prompt or "", route.pin),
@@ -182,10 +192,8 @@ class Rooms:
         for name, target in targets.items():
             if name not in served:
                 # A budget's own choice of a smaller model is not for who asks for this very one.
-                alone = Route(First(), (target,), standings)
-                line = compile_line(
-                    (observe, *admissions.alone(name), hold, Shape(templates=templates), alone, charge, call)
-                )
+                alone = (Shape(templates=templates), Route(First(), (target,), standings), charge, call)
+                line = compile_line((observe, *admissions.alone(name), hold, *alone))
                 talks = bool(target.operations & TALKS)
                 served[name] = Served(name, line, _DEFAULTS, False, target.provider, talks=talks)
         self._renew_probes(config, targets, standings, call)
@@ -196,6 +204,14 @@ class Rooms:
     def redacting(self, loaded: Loaded) -> Mapping[str, tuple[Scanner, ...]]:
         """Return what looks for that which is not kept of a call, by route with ``content: redacted``."""
         return redacting_of(self._screens, loaded.config, loaded.home)
+
+    def _open_book(
+        self, name: str, route: RouteSection, config: Config, targets: Mapping[str, Target]
+    ) -> tuple[Recall | Ground, ...]:
+        """Return the steps that give kept answers again and that say what new ones rest on."""
+        asking = self.grounds.asking(route)
+        kept = self._caches.steps(name, route, config, targets, asking) if self._caches is not None else ()
+        return *kept, *self.grounds.steps(route, asking)
 
     def _renew_probes(
         self,
@@ -302,6 +318,7 @@ class Rooms:
         await self._readers.aclose()
         self._moderation.close()
         await self._tools.aclose()
+        await self.grounds.aclose()
         for transport in self._transports.values():
             await transport.aclose()
 

@@ -29,6 +29,8 @@ COMMANDS: Final[Mapping[str, bool]] = {
     "people": True,
     "models": True,
     "batches": True,
+    "knowledge": True,
+    "cache": True,
     "records": True,
     "reviews": True,
     "audit": True,

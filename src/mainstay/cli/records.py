@@ -25,7 +25,7 @@ from mainstay.config import load_config
 from mainstay.core.clock import wall_ms
 from mainstay.core.config import parse_duration
 from mainstay.core.errors import StartError
-from mainstay.core.record import RailVerdict, Record
+from mainstay.core.record import Grounding, RailVerdict, Record
 from mainstay.cost.rates import to_usd
 
 if TYPE_CHECKING:  # SQLAlchemy costs a quarter of a second, which 'mainstay --help' should not
@@ -305,7 +305,7 @@ def _aligned(cells: list[str]) -> str:
 
 def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
     for name, value in _full(record).items():
-        if name in ("attempts", "usage", "verdicts") or value in ("", None, [], {}):
+        if name in ("attempts", "usage", "verdicts", "grounding") or value in ("", None, [], {}):
             continue
         shown = _time(record.at) if name == "at" else names.get(record.key, value) if name == "key" else value
         yield f"{name:<16}{printable(str(shown))}"
@@ -326,6 +326,8 @@ def _lines(record: Record, names: dict[str, str]) -> Iterator[str]:
         )
     for verdict in record.verdicts:
         yield printable(_said(verdict))
+    if record.grounding is not None:
+        yield from (printable(line) for line in _rests(record.grounding))
     if record.content is not None:
         yield "request         " + printable(record.content.request)
         yield "response        " + printable(record.content.response)
@@ -344,6 +346,23 @@ def _said(verdict: RailVerdict) -> str:
     )
 
 
+def _rests(grounding: Grounding) -> Iterator[str]:
+    """Yield what an answer rests on, a line for each citation."""
+    at = f"{grounding.base}@{grounding.version} step {grounding.seq}"
+    facts = [f"{len(grounding.sources)} passages in {grounding.ms:.0f} ms"]
+    facts += [f"{count} {name.replace('_', ' ')}" for name, count in sorted(grounding.verdicts.items())]
+    facts += [f"{grounding.invented} invented marks"] if grounding.invented else []
+    facts += [f"{count} dropped ({why})" for why, count in sorted(grounding.dropped.items())]
+    facts += [f"late: {', '.join(grounding.late)}"] if grounding.late else []
+    facts += ["nothing found"] if grounding.nothing else []
+    facts += [f"oldest source {grounding.oldest_ms / 86_400_000:.1f} days"] if grounding.oldest_ms is not None else []
+    yield f"{'grounding':<16}{at}: {', '.join((*facts, *filter(None, (grounding.did,))))}"
+    for span in grounding.citations:
+        score = f" {span.score:.2f}" if span.score is not None else ""
+        where = f"{span.choice}.text:{span.start}-{span.end}"
+        yield f"{'cited':<16}{where} rests on {span.passage}:{span.source[0]}-{span.source[1]}, {span.verdict}{score}"
+
+
 def _full(record: Record) -> dict[str, Any]:
     """Return every field but the content, defaults too: a script should not have to guess."""
     values = {name: getattr(record, name) for name in record.__struct_fields__ if name != "content"}
@@ -352,6 +371,7 @@ def _full(record: Record) -> dict[str, Any]:
     values["verdicts"] = [
         {**_builtin(verdict), "spans": [_builtin(span) for span in verdict.spans]} for verdict in record.verdicts
     ]
+    values["grounding"] = msgspec.to_builtins(record.grounding)
     return values
 
 

@@ -73,6 +73,10 @@ def cross_check(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Findi
     for name, row in models.items():
         if isinstance(row, dict) and isinstance(row.get("provider"), str):
             yield from _known(row["provider"], ("models", name, "provider"), "provider", providers, raw)
+    for name, row in _table(document, "knowledge").items():
+        embedder = row.get("embedder") if isinstance(row, dict) else None
+        if isinstance(embedder, dict) and isinstance(embedder.get("model"), str):
+            yield from _known(embedder["model"], ("knowledge", name, "embedder", "model"), "model", models, raw)
     for name, row in _table(document, "routes").items():
         for place, model in _models_of(("routes", name), row):
             yield from _known(model, place, "model", models, raw)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from mainstay.batches.config import BatchesConfig
+from mainstay.caching.config import CacheConfig, RouteCacheSection
 from mainstay.core.config import Name, OrText, Section
 from mainstay.cost.config import CostConfig
 from mainstay.energy.config import EnergyConfig, EnergySection, ModelEnergyConfig
@@ -19,6 +20,8 @@ from mainstay.governance.config import (
     Purpose,
     RouteRetentionConfig,
 )
+from mainstay.grounding.config import KnowledgeConfig
+from mainstay.grounding.route_config import RouteKnowledgeConfig
 from mainstay.guardrails.config import LanguageConfig, RailConfig
 from mainstay.guardrails.sends_config import SendsConfig
 from mainstay.identity.config import IdentityConfig
@@ -74,6 +77,10 @@ def _from_notice(value: Any) -> Any:
     return {"text": value} if isinstance(value, str) else value
 
 
+def _from_base(value: Any) -> Any:
+    return {"base": value} if isinstance(value, str) else value
+
+
 def _from_path(value: Any) -> Any:
     return {"files": [value]} if isinstance(value, str) else value
 
@@ -120,6 +127,12 @@ class RouteSection(RouteConfig):
     retention: RouteRetentionConfig | None = None
     """How long its calls are kept; absent, as ``governance.retention`` says."""
 
+    knowledge: Annotated[RouteKnowledgeConfig, BeforeValidator(_from_base), OrText()] | None = None
+    """What it answers from and cites, or just the name of a knowledge base; absent, what its models know."""
+
+    cache: RouteCacheSection | None = None
+    """Which of its answers are kept and given again to equal requests; absent, none."""
+
     tools: ToolsConfig | None = None
     """Tools of MCP servers that its models may use, run by the gateway; absent, callers' own only."""
 
@@ -141,6 +154,9 @@ class Config(Section):
 
     cost: CostConfig = Field(default_factory=CostConfig)
     """Budgets, limits, and what is done about prices that nobody knows."""
+
+    cache: CacheConfig = Field(default_factory=CacheConfig)
+    """Where answers are kept for routes that give them again."""
 
     telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig)
     """What is logged, and how."""
@@ -168,6 +184,9 @@ class Config(Section):
 
     reading: ReadingConfig = Field(default_factory=ReadingConfig)
     """The processes that read images and documents for models that cannot."""
+
+    knowledge: dict[Name, KnowledgeConfig] = {}
+    """Knowledge bases that routes answer from, by a name of your choice."""
 
     providers: dict[Name, ProviderConfig] = {}
     """Who serves models: vendors behind HTTP and local engines, by a name of your choice."""

@@ -10,6 +10,7 @@ from mainstay.core.errors import CallerError
 from mainstay.core.events import Dialect
 from mainstay.core.prompt import Prompt
 from mainstay.core.record import Attempt, Record
+from mainstay.core.sources import Found
 from mainstay.core.target import Feature, Operation, Target
 from mainstay.core.timeouts import Timeouts
 
@@ -43,7 +44,15 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class ToolScreen(Protocol):
-    """Looks at what passes between a model and the tools that are run for it."""
+    """Looks at what passes between a model and the tools that are run for it, and at what was found for it."""
+
+    async def found(self, text: str) -> str:
+        """Return a passage that a search found as the model is to read it.
+
+        Raises:
+            MainstayError: the model may not read it.
+        """
+        ...
 
     def arguments(self, text: str) -> str:
         """Return the arguments of a run, JSON as the model wrote it, as the tool is to have them."""
@@ -170,5 +179,7 @@ class Call(msgspec.Struct, frozen=True):
     gate: ToolGate | None = None
     #: Returns why the call may not go to a target, None where it may; set by the policies, where there are any.
     forbids: Callable[[Target], CallerError | None] | None = None
+    #: What was found for it in the route's knowledge, by who asked first; None: nobody has looked.
+    found: Found | None = None
     target: Target | None = None
     attempt: Attempt | None = None

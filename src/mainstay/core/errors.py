@@ -16,6 +16,7 @@ asking again makes sense. One place per dialect renders it (``api/``); nobody el
     │   ├── ContentBlocked        400  content_blocked       (by a rail of the route)
     │   ├── NeedsReview           403  needs_review          (a person decides first)
     │   ├── ToolNotAllowed        403  tool_not_allowed      (after untrusted content)
+    │   ├── NothingFound          422  nothing_found         (in what the route answers from)
     │   ├── BudgetExceeded        402  budget_exceeded
     │   ├── RateLimited           429  rate_limit_exceeded   (our own limit, not an upstream's)
     │   ├── Unauthenticated       401  invalid_api_key
@@ -25,6 +26,7 @@ asking again makes sense. One place per dialect renders it (``api/``); nobody el
     │   ├── NotFound              404  not_found
     │   ├── MethodNotAllowed      405  method_not_allowed
     │   ├── RequestTimeout        408  request_timeout
+    │   ├── Conflict              409  conflict              (with what is there, or was done meanwhile)
     │   ├── BodyTooLarge          413  body_too_large
     │   ├── UnsupportedMediaType  415  unsupported_media_type
     │   └── HeadTooLarge          431  head_too_large
@@ -51,11 +53,11 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
-    "BodyTooLarge", "BudgetExceeded", "CallerError", "CallerGone", "ConfigError", "ContentBlocked",
+    "BodyTooLarge", "BudgetExceeded", "CallerError", "CallerGone", "ConfigError", "Conflict", "ContentBlocked",
     "ContentFiltered", "ContextOverflow", "Forbidden", "HeadTooLarge", "Internal", "InvalidRequest",
     "LanguageNotAllowed", "MainstayError", "MethodNotAllowed", "ModelNotFound", "NeedsReview", "NotFound",
-    "OutputInvalid", "PolicyDenied", "PriceError", "RailFailed", "RateLimited", "RequestTimeout", "SetupError",
-    "StartError", "ToolNotAllowed", "Unauthenticated", "Unavailable", "Unreadable", "Unsupported",
+    "NothingFound", "OutputInvalid", "PolicyDenied", "PriceError", "RailFailed", "RateLimited", "RequestTimeout",
+    "SetupError", "StartError", "ToolNotAllowed", "Unauthenticated", "Unavailable", "Unreadable", "Unsupported",
     "UnsupportedMediaType", "UpstreamBroken", "UpstreamCredential", "UpstreamError", "UpstreamFailed",
     "UpstreamInterrupted", "UpstreamRateLimited", "UpstreamRefused", "UpstreamTimeout", "UpstreamUnreachable",
 ]  # fmt: skip
@@ -70,7 +72,7 @@ class MainstayError(Exception):
         code: overrides the class's stable wire code.
         status: overrides the class's HTTP status.
         retry_after: seconds after which asking again makes sense; rendered on 429 and 503.
-        extra: fields added to the rendered error object (an upstream's own details).
+        extra: fields added to the rendered error (an upstream's own details).
         should_retry: what the upstream itself says about asking again (``x-should-retry``); None when it says nothing.
 
     ``headers`` are those of the upstream's answer that the caller may use; whoever reads that answer sets them.
@@ -79,8 +81,7 @@ class MainstayError(Exception):
     status: int = 500
     code: str = "internal_error"
     type: str = "api_error"
-    #: Whether the same request could succeed on another attempt (here or elsewhere).
-    retryable: ClassVar[bool] = False
+    retryable: ClassVar[bool] = False  #: Whether the same request could succeed on another attempt.
 
     def __init__(
         self,
@@ -164,12 +165,18 @@ class NeedsReview(CallerError):
 
 
 class ToolNotAllowed(CallerError):
-    """The model calls a tool that sends data out after it read what nobody vouches for, and no rule of the route allows
-    it; ``extra`` has the tool and what was read."""
+    """The model calls a tool that sends data out after it read untrusted content; ``extra`` has the tool and that."""
 
     status = 403
     code = "tool_not_allowed"
     type = "permission_error"
+
+
+class NothingFound(CallerError):
+    """The route answers from a knowledge base, and nothing in it bears on the question."""
+
+    status = 422
+    code = "nothing_found"
 
 
 class BudgetExceeded(CallerError):
@@ -244,6 +251,13 @@ class RequestTimeout(CallerError):
     code = "request_timeout"
 
 
+class Conflict(CallerError):
+    """What is asked goes against what is there: a name that is taken, a state that has moved on, what was taken out."""
+
+    status = 409
+    code = "conflict"
+
+
 class BodyTooLarge(CallerError):
     """The body is over ``server.max_body``."""
 
@@ -277,7 +291,7 @@ class Internal(MainstayError):
 
 
 class OutputInvalid(MainstayError):
-    """The model answered, but never in the form that was asked for; ``extra`` has the best attempt and its flaws."""
+    """The model answered, but not as asked: in another form (``extra`` says how), or ``not_grounded``, by no source."""
 
     status = 502
     code = "output_invalid"

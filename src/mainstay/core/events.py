@@ -10,14 +10,18 @@ from enum import StrEnum
 
 import msgspec
 
+from mainstay.core.sources import Citation, Pin
 from mainstay.core.usage import Usage
 
 __all__ = [
+    "Cited",
+    "ClaimEnded",
     "Dialect",
     "Event",
     "FinishReason",
     "Finished",
     "Frame",
+    "Grounded",
     "Metered",
     "Opaque",
     "Piece",
@@ -138,6 +142,41 @@ class Opaque(Event, frozen=True, gc=False):
 
     payload: msgspec.Raw
     dialect: Dialect
+    choice: int = 0
+
+
+class Cited(Event, frozen=True, gc=False):
+    """A claim of the text so far rests on a source. Comes after the claim's last word, and before the ``ClaimEnded``
+    that closes it; the verdict may still be ``unchecked``: words do not wait for it."""
+
+    citation: Citation
+    choice: int = 0
+
+
+class ClaimEnded(Event, frozen=True, gc=False):
+    """A claim of the text, cited or not, ends here: what follows belongs to the next."""
+
+    choice: int = 0
+
+
+class Grounded(Event, frozen=True, gc=False):
+    """What a choice rests on, told once before it is ``Finished``: what was searched, and its citations, in the order
+    of their ``Cited``, with their last verdicts.
+
+    ``pin`` is None where nothing was found in time. ``sources`` is how many passages the model was given,
+    ``oldest_ms`` the age of the oldest of them, None where nobody knows; ``invented`` how many marks named none of
+    them. ``verdicts`` counts claims by what came of checking them. ``late`` names parts of the search that were not
+    waited for, ``nothing`` is whether it found nothing.
+    """
+
+    pin: Pin | None
+    citations: tuple[Citation, ...] = ()
+    sources: int = 0
+    oldest_ms: int | None = None
+    invented: int = 0
+    verdicts: tuple[tuple[str, int], ...] = ()
+    late: tuple[str, ...] = ()
+    nothing: bool = False
     choice: int = 0
 
 

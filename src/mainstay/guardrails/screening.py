@@ -13,6 +13,7 @@ from mainstay.core.call import Call, Caller
 from mainstay.core.events import Frame
 from mainstay.core.stage import Onward
 from mainstay.core.target import Operation
+from mainstay.guardrails.aligning import aligned, as_stream
 from mainstay.guardrails.compile import Railing
 from mainstay.guardrails.incoming import Incoming
 from mainstay.guardrails.outgoing import screen
@@ -94,7 +95,12 @@ class Rails:
             form = ask.prompt.form
             schema = self.schema or (form is not None and form.kind != "text")
             grows = self.runs and incoming.hides
-            return await screen(answer, self.answered, trace, mapping, schema=schema, grows=grows)
+            if call.record.grounding is None or not (self.answered or mapping or grows):
+                return await screen(answer, self.answered, trace, mapping, schema=schema, grows=grows)
+            # Citations name places of the text, which may move.
+            stream = as_stream(answer) if answer.whole is not None else answer
+            screened = await screen(stream, self.answered, trace, mapping, schema=schema, grows=grows)
+            return await aligned(screened, answer)
         whole = answer.whole
         if mapping and whole is not None and whole.wire:
             # What reranking gives back are the documents it was sent.

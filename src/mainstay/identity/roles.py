@@ -60,6 +60,8 @@ class Permission(StrEnum):
     BUDGETS_WRITE = "budgets.write"
     REVIEWS_READ = "reviews.read"
     REVIEWS_WRITE = "reviews.write"
+    KNOWLEDGE_READ = "knowledge.read"
+    KNOWLEDGE_WRITE = "knowledge.write"
 
 
 class Role(StrEnum):
@@ -88,16 +90,17 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     # Keeps it running: no people, no money, no words of anyone.
     Role.OPERATOR: _VIEWER
     | {_P.CONFIG_READ, _P.CONFIG_WRITE, _P.PROCESSES_WRITE, _P.BATCHES_READ, _P.BATCHES_WRITE, _P.RECORDS_READ}
-    | {_P.KEYS_READ},
+    | {_P.KEYS_READ, _P.KNOWLEDGE_READ},
     Role.FINANCE: _VIEWER | {_P.KEYS_READ, _P.PRICES_WRITE, _P.BUDGETS_READ, _P.BUDGETS_WRITE},
     # Sees everything but what was said, and changes nothing.
     Role.AUDITOR: frozenset(p for p in Permission if p.value.endswith(".read")) - {_P.CONTENT_READ},
     # Works with models: keys and records, usually of one team.
     Role.DEVELOPER: _VIEWER
-    | {_P.KEYS_READ, _P.KEYS_WRITE, _P.RECORDS_READ, _P.BATCHES_READ, _P.BATCHES_WRITE, _P.BUDGETS_READ},
+    | {_P.KEYS_READ, _P.KEYS_WRITE, _P.RECORDS_READ, _P.BATCHES_READ, _P.BATCHES_WRITE, _P.BUDGETS_READ}
+    | {_P.KNOWLEDGE_READ},
     # Reads what was said, to judge it, and decides what may pass.
     Role.REVIEWER: frozenset({_P.TEAMS_READ, _P.MODELS_READ, _P.RECORDS_READ, _P.CONTENT_READ})
-    | {_P.REVIEWS_READ, _P.REVIEWS_WRITE},
+    | {_P.REVIEWS_READ, _P.REVIEWS_WRITE, _P.KNOWLEDGE_READ},
     Role.VIEWER: _VIEWER,
 }
 

@@ -20,12 +20,14 @@ The whole plan, with its reasons; a stage stands in ``LINE`` from the day its ro
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Final
 
+from mainstay.caching.stage import Recall
 from mainstay.core.answer import Answer
 from mainstay.core.call import Call
 from mainstay.core.errors import Internal
 from mainstay.core.stage import Onward, Stage
 from mainstay.cost.stage import Charge, Hold
 from mainstay.governance.stage import Admit
+from mainstay.grounding.stage import Ground
 from mainstay.guardrails.stage import Screen
 from mainstay.providers.stage import CallProvider
 from mainstay.reading.stage import Read
@@ -41,6 +43,8 @@ LINE: Final[tuple[type[Stage], ...]] = (
     Admit,
     Hold,
     Screen,
+    Recall,
+    Ground,
     Read,
     UseTools,
     Shape,

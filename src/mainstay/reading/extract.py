@@ -2,7 +2,7 @@
 
 from mainstay.core.errors import Unreadable
 from mainstay.reading import ocr, pdf, pixels
-from mainstay.reading.html import read_html
+from mainstay.reading.html import read_page
 from mainstay.reading.office import read_office
 from mainstay.reading.plain import decode
 from mainstay.reading.port import MISSING, Text, Work
@@ -45,7 +45,7 @@ def _read(kind: str, work: Work) -> Text:
     if kind == "zip":
         return read_office(work.data, work.limits)
     if kind == "html":
-        return Text(read_html(work.data), "html")
+        return read_page(work.data)
     if kind == "text":
         return Text(decode(work.data).strip(), "text")
     raise Unreadable(

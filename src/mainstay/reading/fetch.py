@@ -12,13 +12,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from urllib.parse import urljoin
 
+import msgspec
+
 from mainstay.core.errors import MainstayError, Unreadable, UpstreamError
 from mainstay.core.ports import Incoming, Origin, Outgoing, Transport
 from mainstay.core.timeouts import Timeouts
 from mainstay.reading.addresses import Place, allows, choose, read_url
 from mainstay.reading.config import FetchConfig
 
-__all__ = ["Fetcher", "Resolve", "resolve"]
+__all__ = ["Fetcher", "Missing", "Resolve", "Taken", "resolve"]
 
 #: Returns the addresses of a name; ``OSError`` when there are none.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -26,6 +28,18 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _HEADERS: Final = ((b"accept", b"*/*"), (b"user-agent", b"mainstay"))
 #: Types that say nothing of what a file is.
 _VAGUE: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+
+
+class Missing(Unreadable):
+    """The server says that there is no such file, or none any more (404, 410)."""
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A file that was fetched; ``media_type`` and ``changed`` are what its server says of it, "" where it does not."""
+
+    data: bytes
+    media_type: str = ""
+    changed: str = ""
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
@@ -56,7 +70,11 @@ class Fetcher:
         self._look_up = look_up
 
     async def fetch(self, url: str, kind: str, limit: int) -> bytes:
-        """Return the file at ``url``.
+        """Return the file at ``url``; see :meth:`take`."""
+        return (await self.take(url, kind, limit)).data
+
+    async def take(self, url: str, kind: str, limit: int) -> Taken:
+        """Return the file at ``url``, and what its server says of it.
 
         Args:
             url: where it is.
@@ -64,6 +82,7 @@ class Fetcher:
             limit: bytes that it may have.
 
         Raises:
+            Missing: there is none.
             Unreadable: it may not be fetched, or cannot be; the message is the end of a sentence about the part.
         """
         try:
@@ -74,7 +93,7 @@ class Fetcher:
                 f"could not be fetched within {self._timeout:g} s; send the file itself, in base64"
             ) from None
 
-    async def _follow(self, url: str, kind: str, limit: int) -> bytes:
+    async def _follow(self, url: str, kind: str, limit: int) -> Taken:
         place = read_url(url)
         for _ in range(self._redirects + 1):
             response = await self._ask(place)
@@ -107,9 +126,10 @@ class Fetcher:
             raise Unreadable("could not be fetched: nobody answers there; send the file itself, in base64") from None
 
 
-async def _body(response: Incoming, kind: str, limit: int) -> bytes:
+async def _body(response: Incoming, kind: str, limit: int) -> Taken:
     if response.status != 200:
-        raise Unreadable(f"could not be fetched: the answer was {response.status}; correct the address")
+        error = Missing if response.status in (404, 410) else Unreadable
+        raise error(f"could not be fetched: the answer was {response.status}; correct the address")
     said = _header(response, b"content-type").partition(";")[0].strip().lower()
     if kind == "image" and said not in _VAGUE and not said.startswith("image/"):
         raise Unreadable("leads to something that is no image; correct the address")
@@ -117,7 +137,7 @@ async def _body(response: Incoming, kind: str, limit: int) -> bytes:
     if length.isdigit() and int(length[:18]) > limit:
         raise Unreadable(f"is larger than the {limit} bytes that this route reads; send a smaller file")
     try:
-        return await response.read(limit)
+        return Taken(await response.read(limit), said, _header(response, b"last-modified"))
     except UpstreamError:
         raise Unreadable(
             f"broke off, or is larger than the {limit} bytes that this route reads; send a smaller file"

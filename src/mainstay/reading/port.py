@@ -1,10 +1,11 @@
 """What reads a file for a model that cannot: values that cross to the process in which it is read, and back."""
 
+from collections.abc import Mapping
 from typing import Final, Literal, Protocol
 
 import msgspec
 
-__all__ = ["MISSING", "Job", "Limits", "Reader", "Result", "Text", "Work"]
+__all__ = ["MISSING", "Job", "Limits", "Mark", "Reader", "Result", "Text", "Work"]
 
 #: What to tell whoever wants something read that a package is missing for.
 MISSING: Final = "needs packages that are not installed: pip install 'mainstay[modalities]'"
@@ -33,13 +34,28 @@ class Work(msgspec.Struct, frozen=True):
     ocr: bool = True
 
 
-class Text(msgspec.Struct, frozen=True):
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A place in the text of a file, in code points: where page ``number`` begins (from 1; slides and sheets count),
+    where a heading of level ``number`` stands and what it says, or a stretch up to ``end`` that belongs together
+    (``whole``: a table, code) or is not what the file is about (``aside``: navigation)."""
+
+    offset: int
+    kind: Literal["page", "heading", "whole", "aside"]
+    number: int = 0
+    title: str = ""
+    end: int = 0
+
+
+class Text(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a file says. ``how`` is the way it was read: ``ocr``, ``pdf``, ``docx``, ``pptx``, ``xlsx``, ``html``,
-    ``text`` or ``pixels``; ``pages`` counts pages, slides or sheets, 0 where there are none."""
+    ``text`` or ``pixels``; ``pages`` counts pages, slides or sheets, 0 where there are none. ``marks``, in order, and
+    ``properties`` (``title``, ``date``) are what the file tells of its structure and of itself."""
 
     text: str
     how: str
     pages: int = 0
+    marks: tuple[Mark, ...] = ()
+    properties: Mapping[str, str] = {}
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 #: The newest revision in ``migrations/versions``; kept here so that a database at head never loads Alembic.
-HEAD = "0009"
+HEAD = "0010"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITING = "mainstay_writing"

@@ -89,6 +89,22 @@ FAMILIES: dict[str, Family] = {
             "Verdicts of rails by outcome: passed, failed, or what was done or, in monitor mode, would have been.",
             ("route", "rail", "outcome"),
         ),
+        Family(
+            "mainstay_cache_lookups_total",
+            "counter",
+            "Calls of routes with a cache by what came of it: hit, semantic (the same in other words) or miss.",
+            ("route", "result"),
+        ),
+        Family("mainstay_cache_memory_bytes", "gauge", "Kept answers in the memory of each worker.", ("worker",)),
+        Family(
+            "mainstay_cache_disk_bytes", "gauge", "Kept answers on disk, as each worker last found it.", ("worker",)
+        ),
+        Family(
+            "mainstay_cache_evictions_total",
+            "counter",
+            "Kept answers that had to go for others, by where they were: memory or disk.",
+            ("tier",),
+        ),
         Family("mainstay_rail_seconds", "histogram", "Time a rail took, a call and place.", ("rail",), _OVERHEAD),
         Family("mainstay_records_total", "counter", "Records written to the journal.", ("outcome",)),
         Family("mainstay_records_dropped_total", "counter", "Records that could not be written; must stay 0."),
@@ -159,6 +175,18 @@ FAMILIES: dict[str, Family] = {
         Family("mainstay_batch_rows_in_flight", "gauge", "Rows of batches that are asked now."),
         Family("mainstay_batches_unfinished", "gauge", "Batches that are not finished."),
         Family("mainstay_batch_oldest_waiting_seconds", "gauge", "Age of the oldest batch that nobody works on, or 0."),
+        Family(
+            "mainstay_knowledge_oldest_source_seconds",
+            "gauge",
+            "How long ago the source of a knowledge base that was longest not read whole was read whole.",
+            ("base",),
+        ),
+        Family(
+            "mainstay_knowledge_stale_documents",
+            "gauge",
+            "Documents of a knowledge base that are past their limit.",
+            ("base",),
+        ),
         Family("mainstay_requests_in_flight", "gauge", "Requests being served."),
         Family("mainstay_event_loop_lag_seconds", "gauge", "How late each worker's timer last ran.", ("worker",)),
         Family("mainstay_worker_resident_memory_bytes", "gauge", "Resident memory of each worker.", ("worker",)),

@@ -181,6 +181,8 @@ class Observer:
         if series.overhead is None:
             return
         series.overhead.observe(record.overhead_ms / 1000)
+        if record.cache:
+            self._slab.counter("mainstay_cache_lookups_total", record.route, record.cache).add()
         for verdict in record.verdicts:
             self._slab.counter("mainstay_rail_verdicts_total", record.route, verdict.rail, verdict.outcome).add()
             self._slab.histogram("mainstay_rail_seconds", verdict.rail).observe(verdict.ms / 1000)

@@ -31,7 +31,7 @@ from sqlalchemy import (
     text,
 )
 
-from mainstay.core.record import Attempt, Content, RailVerdict, Record
+from mainstay.core.record import Attempt, Content, Grounding, RailVerdict, Record
 from mainstay.core.usage import Usage
 from mainstay.store.sealing import NullSeal, Seal, SealLost, key_of, request_about, response_about
 from mainstay.store.sql import insert_many, insert_or_ignore
@@ -63,18 +63,17 @@ _KINDS = (
     "audio_output",
 )
 #: Columns that hold a field of the record under its own name.
-_PLAIN = tuple(
-    field.name
-    for field in msgspec.structs.fields(Record)
-    if field.name not in ("attempts", "usage", "cost_usd", "content", "tags", "charges", "verdicts", "denials")
-)
+_OTHERS = ("attempts", "usage", "cost_usd", "content", "tags", "charges", "verdicts", "grounding", "denials")
+_PLAIN = tuple(field.name for field in msgspec.structs.fields(Record) if field.name not in _OTHERS)
 _ATTEMPT = tuple(field.name for field in msgspec.structs.fields(Attempt) if field.name != "usage")
-_RECORD_COLUMNS = (*_PLAIN, *(f"{kind}_tokens" for kind in _KINDS), "estimated", "cost_picousd", "tags", "verdicts")
+_JSON = ("verdicts", "grounding")
+_RECORD_COLUMNS = (*_PLAIN, *(f"{kind}_tokens" for kind in _KINDS), "estimated", "cost_picousd", "tags", *_JSON)
 _plain_values = attrgetter(*_PLAIN)
 _usage_values = attrgetter(*_KINDS, "estimated")
 _attempt_values = attrgetter(*_ATTEMPT)
 _read_usage = msgspec.json.Decoder(Usage).decode
 _read_verdicts = msgspec.json.Decoder(list[RailVerdict]).decode
+_read_grounding = msgspec.json.Decoder(Grounding).decode
 _NO_USAGE = (None,) * (len(_KINDS) + 1)
 _FILTERED = ("route", "target", "key", "team", "outcome", "status", "error")
 
@@ -115,8 +114,8 @@ _records = Table(
         for name in (
             *("prompt", "language", "steps", "fingerprint"),
             *("organisation", "user", "process", "energy_method", "tags"),
-            # What its rails said, as JSON: shown, never searched.
-            "verdicts",
+            # What its rails said and what it rests on, as JSON: shown, never searched.
+            *("cache", "verdicts", "grounding"),
         )
     ),
     *(
@@ -324,6 +323,7 @@ def _row(record: Record) -> tuple[Any, ...]:
         None if cost is None else to_picousd(cost),
         ",".join(record.tags),
         msgspec.json.encode(record.verdicts).decode() if record.verdicts else "",
+        "" if record.grounding is None else msgspec.json.encode(record.grounding).decode(),
     )
 
 
@@ -355,4 +355,5 @@ def _record(row: Mapping[Any, Any]) -> Record:
         cost_usd=None if cost is None else from_picousd(cost),
         tags=[tag for tag in row["tags"].split(",") if tag],
         verdicts=_read_verdicts(row["verdicts"]) if row["verdicts"] else [],
+        grounding=_read_grounding(row["grounding"]) if row["grounding"] else None,
     )

@@ -21,6 +21,13 @@ OPEN = {
     ("GET", "/api/session/oidc"),
     ("GET", "/api/session/oidc/callback"),
 }
+KNOWLEDGE: dict[tuple[str, str], Any] = {
+    ("POST", "/api/knowledge/{base}/documents"): lambda n: {"document": f"made-{n}", "text": "Made."},
+    ("POST", "/api/knowledge/{base}/search"): lambda n: {"question": "made"},
+    ("POST", "/api/knowledge/{base}/edit"): lambda n: {"name": "made", "text": "Made.", "why": "Why."},
+    ("POST", "/api/knowledge/{base}/retract"): lambda n: {"name": "made", "why": "Why."},
+    ("POST", "/api/knowledge/{base}/swap"): lambda n: {"version": "made"},
+}
 #: Bodies of requests that would do something, were there such a thing.
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/organisations"): lambda n: {"name": f"made-{n}"},
@@ -28,6 +35,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/keys"): lambda n: {"name": f"made-{n}"},
     ("PATCH", "/api/keys/{key}"): lambda n: {"rpm": 5},
     ("POST", "/api/grants"): lambda n: {"kind": "key", "holder": "nobody", "role": "viewer"},
+    **KNOWLEDGE,
 }
 #: The same for what belongs to the organisation alpha.
 FOREIGN: dict[tuple[str, str], Any] = {
@@ -36,6 +44,7 @@ FOREIGN: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/keys/{key}"): lambda n: {"rpm": 5},
     ("POST", "/api/grants"): lambda n: {"kind": "key", "holder": "alpha-key", "role": "viewer@team:alpha-team"},
     ("POST", "/api/organisations"): lambda n: {"name": f"alpha-{n}"},
+    **KNOWLEDGE,
 }
 NUMBERS = itertools.count()
 

@@ -23,6 +23,7 @@ from mainstay.api.admin import (
     entries,
     grants,
     keys,
+    knowledge,
     models,
     organisations,
     people,
@@ -46,7 +47,7 @@ _log = structlog.get_logger("mainstay.admin")
 #: Every noun has one module with ``add_routes(app)``.
 _NOUNS = (
     *(session, sign_in, organisations, teams, people, grants, keys, models, config, records, processes, batches),
-    *(spend, budgets, entries, reviews),
+    *(spend, budgets, entries, reviews, knowledge),
 )
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _SAFE = ("GET", "HEAD", "OPTIONS")

@@ -6,6 +6,7 @@ to the supervisor, and a request that comes earlier waits for it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from mainstay.api.admin.office import open_office
 from mainstay.api.passing import admin_socket
 from mainstay.config.load import Loaded
 from mainstay.core.errors import MainstayError, StartError
+from mainstay.grounding.service import Knowledge
 from mainstay.identity.service import Keys
 from mainstay.providers.openai.errors import render
 from mainstay.runtime.local import listen_local
@@ -35,14 +37,22 @@ class AdminListener:
         engine: the database, migrated.
         keys: its keys.
         loaded: the configuration.
+        knowledge: opens the knowledge bases under the configuration in force.
 
     Raises:
         StartError: the secret that keys are hashed with cannot be read.
     """
 
-    def __init__(self, engine: Engine, keys: Keys, loaded: Loaded) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        keys: Keys,
+        loaded: Loaded,
+        knowledge: Callable[[Loaded, str], AbstractContextManager[Knowledge]] | None = None,
+    ) -> None:
         self.loaded = loaded
-        self._office = open_office(engine, keys, lambda: self.loaded)
+        keeper = None if knowledge is None else lambda who: knowledge(self.loaded, who)
+        self._office = open_office(engine, keys, lambda: self.loaded, keeper)
         limits = Limits(max_body=loaded.config.server.max_body, keep_alive=300.0)
         self._server = Server(self._answer, limits, refuse=_refuse)
         self._app: asyncio.Future[App] | None = None

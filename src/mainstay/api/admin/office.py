@@ -1,18 +1,24 @@
 """What every page of the admin API works with, in one value. The control process makes one."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from mainstay.config.load import Loaded
+from mainstay.core.errors import Unavailable
+from mainstay.grounding.service import Knowledge
 from mainstay.identity.directory import Directory
 from mainstay.identity.keys import load_pepper
 from mainstay.identity.service import Keys
 from mainstay.identity.sessions import Doorkeeper
 
-__all__ = ["Office", "open_office"]
+__all__ = ["Office", "OpenKnowledge", "open_office"]
+
+#: Opens the knowledge bases for a block, for who makes changes, as the audit log has it.
+OpenKnowledge = Callable[[str], AbstractContextManager[Knowledge]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +33,13 @@ class Office:
     doorkeeper: Doorkeeper
     #: What login cookies are sealed with.
     pepper: bytes
+    knowledge: OpenKnowledge
 
 
-def open_office(engine: Engine, keys: Keys, loaded: Callable[[], Loaded]) -> Office:
-    """Return the services over a migrated database.
+def open_office(
+    engine: Engine, keys: Keys, loaded: Callable[[], Loaded], knowledge: OpenKnowledge | None = None
+) -> Office:
+    """Return the services over a migrated database; without ``knowledge`` there is none.
 
     Raises:
         StartError: the secret that keys are hashed with cannot be read.
@@ -38,4 +47,8 @@ def open_office(engine: Engine, keys: Keys, loaded: Callable[[], Loaded]) -> Off
     home = loaded().home
     pepper = load_pepper(home)
     doorkeeper = Doorkeeper(engine, pepper, lambda: loaded().config.identity.sessions)
-    return Office(engine, home, loaded, keys, Directory(engine), doorkeeper, pepper)
+    return Office(engine, home, loaded, keys, Directory(engine), doorkeeper, pepper, knowledge or _none)
+
+
+def _none(_: str) -> AbstractContextManager[Knowledge]:
+    raise Unavailable("Knowledge cannot be reached here.")

@@ -11,11 +11,14 @@ import msgspec
 
 from mainstay.core.errors import MainstayError, UpstreamBroken
 from mainstay.core.events import (
+    Cited,
+    ClaimEnded,
     Dialect,
     Event,
     Finished,
     FinishReason,
     Frame,
+    Grounded,
     Metered,
     Opaque,
     RefusalDelta,
@@ -27,6 +30,7 @@ from mainstay.core.events import (
     ToolStarted,
 )
 from mainstay.core.usage import Usage
+from mainstay.providers.anthropic.citations import location
 from mainstay.providers.anthropic.errors import render
 from mainstay.providers.anthropic.wire import UNREADABLE
 from mainstay.providers.anthropic.written import (
@@ -37,10 +41,13 @@ from mainstay.providers.anthropic.written import (
     stop_reason,
     write_usage,
 )
+from mainstay.providers.citations import summary
 
 __all__ = ["AnthropicStreamWriter"]
 
 _encode = msgspec.json.encode
+#: A block of text whose claim has ended.
+_CLAIM = "claim"
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 _STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 #: The heads of events that pass; any other name is written with care.
@@ -121,6 +128,7 @@ class AnthropicStreamWriter:
         self._refusal: list[str] = []
         self._finished: Finished | None = None
         self._usage: Usage | None = None
+        self._grounded: Grounded | None = None
 
     def frame(self, frame: Frame) -> bytes:
         """Return the server-sent events that say ``frame``; may be empty.
@@ -145,6 +153,8 @@ class AnthropicStreamWriter:
             **stop_details(explanation),
         }
         data = {"type": "message_delta", "delta": delta, "usage": write_usage(self._usage or Usage())}
+        if self._grounded is not None:
+            data["mainstay"] = summary(self._grounded, citations=True)
         return self._begin() + self._close_all() + _HEADS["message_delta"] + _encode(data) + b"\n\n" + _STOP
 
     def error(self, error: MainstayError) -> bytes:
@@ -221,6 +231,10 @@ class AnthropicStreamWriter:
             self._refusal.append(event.text)
         elif isinstance(event, Finished):
             self._finished = event
+        elif isinstance(event, Grounded):
+            self._grounded = event
+        elif isinstance(event, Cited | ClaimEnded):
+            return begin + self._claim(event)
         elif isinstance(event, Opaque) and event.dialect is Dialect.ANTHROPIC:
             return begin + self._carry(event.payload)
         return begin
@@ -247,6 +261,9 @@ class AnthropicStreamWriter:
             return b""
         inside = delta + _encode(text)
         last = self._waiting[-1] if self._waiting else self._open
+        if last is not None and last.kind == _CLAIM and kind == "text" and text.isspace():
+            # No block may be blank.
+            return self._fill(last, inside)
         if last is None or last.kind != kind:
             signature = b',"signature":""' if kind == "thinking" else b""
             opening = b'{"type":"%b","%b":""%b}' % (kind.encode(), kind.encode(), signature)
@@ -299,6 +316,16 @@ class AnthropicStreamWriter:
         if kind.endswith("_delta"):
             return self._fill(last, data) if last is not None else b""
         return self._add(_Block(kind, data))
+
+    def _claim(self, event: Cited | ClaimEnded) -> bytes:
+        """Cite the open block of text, or end it: what is said next is another claim's."""
+        last = self._waiting[-1] if self._waiting else self._open
+        if last is None or last.kind not in ("text", _CLAIM):
+            return b""
+        if isinstance(event, ClaimEnded):
+            last.kind = _CLAIM
+            return b""
+        return self._fill(last, b'"citations_delta","citation":' + _encode(location(event.citation)))
 
     def _add(self, block: _Block, *insides: bytes) -> bytes:
         """Open ``block``, or let it wait for the open one."""

@@ -6,10 +6,13 @@ import msgspec
 
 from mainstay.core.answer import Whole
 from mainstay.core.events import (
+    Cited,
+    ClaimEnded,
     Dialect,
     Event,
     Finished,
     FinishReason,
+    Grounded,
     Metered,
     Opaque,
     RefusalDelta,
@@ -21,7 +24,9 @@ from mainstay.core.events import (
     ToolStarted,
 )
 from mainstay.core.usage import Usage
+from mainstay.providers.anthropic.citations import location
 from mainstay.providers.anthropic.wire import UNREADABLE, WireKind
+from mainstay.providers.citations import summary
 
 __all__ = ["is_citation", "kind_of", "message_id", "stop_details", "stop_reason", "write_usage", "write_whole"]
 
@@ -50,6 +55,7 @@ def write_whole(answer: Whole, *, model: str, id: str) -> bytes:  # noqa: A002  
         return answer.wire
     started, finished, usage = Started(), Finished(FinishReason.STOP), Usage()
     draft = _Draft()
+    more: dict[str, Any] = {}
     for event in answer.events:
         if isinstance(event, Started):
             started = event
@@ -59,6 +65,8 @@ def write_whole(answer: Whole, *, model: str, id: str) -> bytes:  # noqa: A002  
             continue
         elif isinstance(event, Finished):
             finished = event
+        elif isinstance(event, Grounded):
+            more = {"mainstay": summary(event, citations=True)}
         else:
             draft.add(event)
     explanation = "".join(draft.refusal)
@@ -73,6 +81,7 @@ def write_whole(answer: Whole, *, model: str, id: str) -> bytes:  # noqa: A002  
             "stop_sequence": finished.stop_sequence,
             **stop_details(explanation),
             "usage": write_usage(usage),
+            **more,
         }
     )
 
@@ -135,12 +144,17 @@ class _Draft:
         #: Blocks of tool calls by index, with the pieces of their arguments.
         self._calls: dict[int, tuple[dict[str, Any], list[str]]] = {}
         self.refusal: list[str] = []
+        #: Whether the claim of the last block of text has ended.
+        self._claimed = False
 
     def add(self, event: Event) -> None:
         if isinstance(event, TextDelta):
             # The wire refuses empty text when it comes back in the next turn.
             if event.text:
-                self._say("text", event.text, fresh="citations" in self._last)
+                # A block is a claim; none may be blank.
+                fresh = not event.text.isspace() if self._claimed else "citations" in self._last
+                self._say("text", event.text, fresh=fresh)
+                self._claimed = self._claimed and not fresh
         elif isinstance(event, ThinkingDelta):
             self._say("thinking", event.text, fresh=bool(self._last.get("signature")))
         elif isinstance(event, ThinkingSealed):
@@ -153,6 +167,11 @@ class _Draft:
                 self._calls[event.index][1].append(event.arguments)
         elif isinstance(event, RefusalDelta):
             self.refusal.append(event.text)
+        elif isinstance(event, Cited):
+            if self._last.get("type") == "text":
+                self._last.setdefault("citations", []).append(location(event.citation))
+        elif isinstance(event, ClaimEnded):
+            self._claimed = True
         elif isinstance(event, Opaque) and event.dialect is Dialect.ANTHROPIC:
             self._carry(event.payload)
 

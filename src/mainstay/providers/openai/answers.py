@@ -17,6 +17,7 @@ from mainstay.core.events import (
     Event,
     Finished,
     FinishReason,
+    Grounded,
     Metered,
     Opaque,
     RefusalDelta,
@@ -28,6 +29,7 @@ from mainstay.core.events import (
     ToolStarted,
 )
 from mainstay.core.fold import fold
+from mainstay.providers.openai.citations import grounding
 from mainstay.providers.openai.errors import classify_inner, inner_error
 from mainstay.providers.openai.repair import rename_ends, repair_calls, sayable
 from mainstay.providers.openai.wire import (
@@ -270,6 +272,10 @@ class _Draft:
             self._refusal.append(event.text)
         elif isinstance(event, Finished):
             self._finished = event
+        elif isinstance(event, Grounded):
+            fields = grounding(event)
+            fields["annotations"] = [*self._message.get("annotations", ()), *fields.get("annotations", ())]
+            self._message |= fields
         elif isinstance(event, Opaque) and event.dialect is Dialect.OPENAI:
             for level, raw in read_fields(event.payload).items():
                 into = {"answer": top, "choice": self._extra}.get(level, self._message)

@@ -15,6 +15,7 @@ from mainstay.core.events import (
     Event,
     Finished,
     Frame,
+    Grounded,
     Metered,
     Opaque,
     RefusalDelta,
@@ -26,6 +27,7 @@ from mainstay.core.events import (
     ToolStarted,
 )
 from mainstay.core.usage import Usage
+from mainstay.providers.openai.citations import grounding_delta
 from mainstay.providers.openai.errors import render
 from mainstay.providers.openai.wire import LEGACY_ID, finish_word, read_fields, read_list
 from mainstay.providers.openai.written import write_usage
@@ -175,6 +177,8 @@ class OpenAIStreamWriter:
                 self._start(event, keep_id=ours)
             elif isinstance(event, ThinkingSealed):
                 out.append(self._write_seal(event))
+            elif isinstance(event, Grounded):
+                out.append(self._chunk(event.choice, grounding_delta(event)))
             elif isinstance(event, Opaque) and event.dialect is Dialect.OPENAI:
                 out.append(self._write_opaque(event))
         return b"".join(out)

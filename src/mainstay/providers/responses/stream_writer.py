@@ -14,10 +14,12 @@ import msgspec
 
 from mainstay.core.errors import MainstayError, UpstreamBroken
 from mainstay.core.events import (
+    Cited,
     Dialect,
     Event,
     Finished,
     Frame,
+    Grounded,
     Metered,
     Opaque,
     RefusalDelta,
@@ -29,8 +31,10 @@ from mainstay.core.events import (
     ToolStarted,
 )
 from mainstay.core.usage import Usage
+from mainstay.providers.citations import summary
 from mainstay.providers.responses.argument import is_whole
 from mainstay.providers.responses.asks import ResponsesAsk
+from mainstay.providers.responses.citations import annotation_of, with_verdicts
 from mainstay.providers.responses.envelope import Envelope, ending
 from mainstay.providers.responses.items import (
     CallItem,
@@ -86,6 +90,9 @@ class ResponsesStreamWriter:
         self._current: Item | None = None
         self._calls: dict[int, Call] = {}
         self._items = 0
+        #: Annotations of our own, and what they are part of.
+        self._cited: list[dict[str, Any]] = []
+        self._grounded: Grounded | None = None
         #: The complete response as :meth:`end` tells it; empty when there is none.
         self.said = b""
 
@@ -128,6 +135,8 @@ class ResponsesStreamWriter:
         usage = self._usage or Usage()
         completed = int(time.time()) if status == "completed" else None
         response = self._said_around().shape(status, self._items_now(), usage=usage, reason=reason, completed=completed)
+        if self._grounded is not None:
+            response["mainstay"] = summary(self._grounded)
         self.said = msgspec.json.encode(response)
         return head + self._pen.event(f"response.{status}", {"response": msgspec.Raw(self.said)}) + done
 
@@ -206,6 +215,11 @@ class ResponsesStreamWriter:
             return begin + self._say("refusal", event.text, [])
         if isinstance(event, Finished):
             self._finished = event
+        elif isinstance(event, Cited):
+            return begin + self._cite(event)
+        elif isinstance(event, Grounded):
+            self._grounded = event
+            with_verdicts(self._cited, event.citations)
         elif isinstance(event, Opaque):
             return begin + self._carry(event)
         return begin
@@ -306,6 +320,12 @@ class ResponsesStreamWriter:
             opening, item = self._message()
             out += opening + item.note(self._pen, annotation)
         return out
+
+    def _cite(self, event: Cited) -> bytes:
+        told = annotation_of(event.citation)
+        self._cited.append(told)
+        opening, item = self._message()
+        return opening + item.note(self._pen, told)
 
     def _add(self, item: Item) -> None:
         self._open.append(item)

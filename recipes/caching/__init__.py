@@ -1,0 +1,1 @@
+"""How the weights of the cache's verifier were made."""

@@ -1,0 +1,1 @@
+"""How the verifier of claims was trained: see README.md."""

@@ -1,0 +1,137 @@
+"""Knowledge as a worker asks it: searched, opened and checked in threads of its own, never on the event loop.
+
+Every question opens the file of its base anew as far as that is needed, so what another process changed is seen by the
+next one. What computes (embedders, the verifier) loads with the first question that needs it.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+from msgspec.structs import replace
+
+from mainstay.core.errors import StartError, Unavailable
+from mainstay.core.sources import Found
+from mainstay.grounding.port import Access, Embedder, Question, Support, Verifier, Version
+
+if TYPE_CHECKING:
+    from mainstay.grounding.listing import Opened
+    from mainstay.grounding.sqlite import SqliteStore
+
+__all__ = ["Embed", "LocalLibrary"]
+
+_log = structlog.get_logger("mainstay.grounding")
+_T = TypeVar("_T")
+#: Returns what embeds for a base's version, None to search by words only; raises ``Unavailable`` where it is not there.
+Embed = Callable[[str, Version], Embedder | None]
+
+#: Searches at a time, what computes for them, and pairs of a claim and evidence that may wait.
+_SEARCHES, _COMPUTES, _WAITING = 2, 2, 256
+
+
+class LocalLibrary:
+    """The knowledge bases of one folder; see :class:`~mainstay.grounding.port.Library`.
+
+    Args:
+        folder: where their files lie.
+        embed: what embeds for a version of a base.
+        verifier: opens what checks claims.
+    """
+
+    def __init__(self, folder: Path, embed: Embed, verifier: Callable[[], Verifier]) -> None:
+        self._folder = folder
+        self.embed = embed
+        self._open_verifier = verifier
+        self._verifier: Verifier | None = None
+        self._stores: dict[str, SqliteStore] = {}
+        self._lock = threading.Lock()
+        self._waiting = 0
+        #: Made with the first question.
+        self._searching: ThreadPoolExecutor | None = None
+        self._computing: ThreadPoolExecutor | None = None
+        self._checking: ThreadPoolExecutor | None = None
+
+    async def find(self, base: str, question: Question) -> Found:
+        """See :class:`~mainstay.grounding.port.Library`."""
+        return await self._in_thread(self._find, base, question)
+
+    async def alive(self, base: str, passages: Sequence[str], access: Access) -> bool:
+        """See :class:`~mainstay.grounding.port.Library`."""
+        return await self._in_thread(lambda: self._store(base).alive(passages, access))
+
+    async def open_passage(self, base: str, passage: str, access: Access | None, revision: int = 0) -> "Opened":
+        """Return a passage as a citation points at it, at a revision (its newest by default); ``access`` None is for
+        who may see everything.
+
+        Raises:
+            NotFound: there is none of this name that may be seen.
+            Unavailable: the base cannot be read now.
+        """
+        return await self._in_thread(lambda: self._store(base).passage(passage, access, revision=revision))
+
+    async def check(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Support]:
+        """See :class:`~mainstay.grounding.port.Library`."""
+        if self._waiting + len(pairs) > _WAITING:
+            raise Unavailable("More claims wait to be checked than can be now; try again shortly.")
+        if self._checking is None:
+            self._checking = ThreadPoolExecutor(1, "mainstay-claims")
+        self._waiting += len(pairs)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._checking, self._check, pairs)
+        finally:
+            self._waiting -= len(pairs)
+
+    async def aclose(self) -> None:
+        """Let what runs end, and close the files."""
+        pools = [pool for pool in (self._searching, self._computing, self._checking) if pool is not None]
+        self._searching = self._computing = self._checking = None
+        for pool in pools:
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+        for store in self._stores.values():
+            store.shut()
+        self._stores = {}
+
+    async def _in_thread(self, act: Callable[..., _T], *args: object) -> _T:
+        if self._searching is None:
+            self._searching = ThreadPoolExecutor(_SEARCHES, "mainstay-knowledge")
+            self._computing = ThreadPoolExecutor(_COMPUTES, "mainstay-embedding")
+        return await asyncio.get_running_loop().run_in_executor(self._searching, act, *args)
+
+    def _find(self, base: str, question: Question) -> Found:
+        from mainstay.grounding.search import search
+
+        store = self._store(base)
+        with store.pin(question.version) as snapshot:
+            missing = False
+            try:
+                embedder = self.embed(base, snapshot.version)
+            except (Unavailable, StartError):
+                embedder, missing = None, True
+            found = search(snapshot, question, embedder, pool=self._computing)
+        return replace(found, late=(*found.late, "dense")) if missing else found
+
+    def _store(self, base: str) -> "SqliteStore":
+        from mainstay.grounding.sqlite import open_store
+
+        with self._lock:
+            store = self._stores.get(base)
+            if store is not None and not store.path.exists():
+                store.shut()
+                del self._stores[base]
+                store = None
+            if store is None:
+                store = self._stores[base] = open_store(self._folder, base, make=False)
+            return store
+
+    def _check(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Support]:
+        try:
+            if self._verifier is None:
+                self._verifier = self._open_verifier()
+            return self._verifier.check(pairs)
+        except StartError as error:
+            _log.warning("claims_unchecked", error=error.message)
+            raise Unavailable(error.message) from error

@@ -1,0 +1,306 @@
+"""The file of a knowledge base: its tables, and connections to it.
+
+SQLite with a write-ahead log, shared by threads and processes: a transaction that reads sees one state throughout, one
+that writes waits for the other that does. Does not know what the rows mean.
+
+Rows that are revisioned carry ``[lo, hi)``: they are alive at step ``s`` when ``lo <= s < hi``.
+"""
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import sleep
+from urllib.parse import quote
+
+import structlog
+
+from mainstay.core.clock import monotonic
+from mainstay.core.errors import NotFound, StartError, Unavailable
+from mainstay.core.ids import uuid7
+from mainstay.grounding.terms import TOKENIZER, indexable
+from mainstay.store.files import private_dir
+
+__all__ = ["FOREVER", "Connections"]
+
+_log = structlog.get_logger("mainstay.grounding")
+#: ``hi`` of a row that is alive.
+FOREVER = 1 << 62
+#: Seconds that a statement waits for another connection, and how soon it is asked again where SQLite would not wait.
+_BUSY = 15.0
+_AGAIN = 0.005
+#: Idle connections that are kept.
+_IDLE = 16
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE base (id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT NULL, seq INTEGER NOT NULL,
+    at INTEGER NOT NULL, generation INTEGER NOT NULL, collected INTEGER NOT NULL);
+CREATE TABLE commits (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL,
+    why TEXT NOT NULL);
+CREATE INDEX commits_at ON commits (at);
+CREATE TABLE changes (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, document TEXT NOT NULL, version TEXT NOT NULL,
+    before TEXT NOT NULL, after TEXT NOT NULL);
+CREATE INDEX changes_seq ON changes (seq);
+CREATE INDEX changes_document ON changes (document);
+CREATE TABLE closed (seq INTEGER NOT NULL, passage TEXT NOT NULL, PRIMARY KEY (seq, passage)) WITHOUT ROWID;
+CREATE TABLE versions (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, embedder TEXT NOT NULL,
+    dimensions INTEGER NOT NULL, chunker TEXT NOT NULL, dense REAL NOT NULL, parent TEXT NOT NULL,
+    state TEXT NOT NULL, seq INTEGER NOT NULL, born INTEGER NOT NULL, created INTEGER NOT NULL);
+CREATE TABLE heads (seq INTEGER PRIMARY KEY, version INTEGER NOT NULL, before INTEGER NOT NULL);
+CREATE TABLE labels (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE leases (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, version INTEGER NOT NULL, until INTEGER NOT NULL);
+CREATE TABLE behind (version INTEGER NOT NULL, document INTEGER NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (version, document)) WITHOUT ROWID;
+CREATE TABLE documents (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
+    revisions INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE revisions (id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL, number INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, body BLOB NOT NULL, erased INTEGER NOT NULL DEFAULT 0, UNIQUE (document, number));
+CREATE INDEX revisions_sha256 ON revisions (sha256);
+CREATE TABLE holdings (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, document INTEGER NOT NULL,
+    revision INTEGER NOT NULL, likeness TEXT NOT NULL, meta TEXT NOT NULL, groups TEXT NOT NULL, fields TEXT NOT NULL,
+    expires INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL);
+CREATE INDEX holdings_document ON holdings (version, document, hi, lo);
+CREATE INDEX holdings_revision ON holdings (revision);
+CREATE TABLE passages (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, document INTEGER NOT NULL,
+    context TEXT NOT NULL, heading TEXT NOT NULL, flags TEXT NOT NULL, text TEXT NOT NULL, sha256 TEXT NOT NULL,
+    likeness BLOB NOT NULL, erased INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX passages_document ON passages (document);
+CREATE INDEX passages_likeness ON passages (likeness);
+CREATE TABLE places (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, document INTEGER NOT NULL,
+    revision INTEGER NOT NULL, passage INTEGER NOT NULL, "start" INTEGER NOT NULL, "end" INTEGER NOT NULL,
+    byte_start INTEGER NOT NULL, byte_end INTEGER NOT NULL, page INTEGER NOT NULL,
+    lo INTEGER NOT NULL, hi INTEGER NOT NULL);
+CREATE INDEX places_passage ON places (passage, version, hi, lo, document);
+CREATE INDEX places_document ON places (version, document, hi);
+CREATE INDEX places_revision ON places (revision);
+CREATE TABLE vectors (id INTEGER PRIMARY KEY AUTOINCREMENT, embedder TEXT NOT NULL, passage INTEGER NOT NULL,
+    data BLOB NOT NULL, UNIQUE (passage, embedder));
+CREATE TABLE tombstones (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, name TEXT NOT NULL,
+    sha256 TEXT NOT NULL, words TEXT NOT NULL, length INTEGER NOT NULL, erased INTEGER NOT NULL, seq INTEGER NOT NULL,
+    at INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, UNIQUE (kind, name, sha256));
+CREATE TABLE buried (sha256 TEXT NOT NULL, tombstone INTEGER NOT NULL, PRIMARY KEY (sha256, tombstone)) WITHOUT ROWID;
+CREATE TABLE withdrawn (place INTEGER NOT NULL, tombstone INTEGER NOT NULL, PRIMARY KEY (place, tombstone))
+    WITHOUT ROWID;
+CREATE INDEX withdrawn_tombstone ON withdrawn (tombstone);
+CREATE TABLE withheld (revision INTEGER NOT NULL, version INTEGER NOT NULL, "start" INTEGER NOT NULL,
+    "end" INTEGER NOT NULL, tombstone INTEGER NOT NULL, slice TEXT NOT NULL,
+    PRIMARY KEY (revision, version, "start", "end", tombstone)) WITHOUT ROWID;
+CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_SCHEMA += f"""CREATE VIRTUAL TABLE words USING fts5 (context, text, content = 'passages', content_rowid = 'id',
+    tokenize = "{TOKENIZER}");
+"""
+
+
+class Connections:
+    """Connections to one file, each used by one thread at a time; the file is made, with mode 0600, when it is first
+    opened and may be.
+
+    A file that is moved away or replaced while it is open is noticed. Connections never cross a fork: a child opens its
+    own.
+    """
+
+    def __init__(self, path: Path, name: str, *, make: bool) -> None:
+        self._path = path
+        self._name = name
+        self._idle: list[sqlite3.Connection] = []
+        self._taken: dict[int, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+        self._writer = threading.Lock()
+        self._pid = os.getpid()
+        self._stamp = (0, 0)
+        self._shut = False
+        if make and not path.exists():
+            private_dir(path.parent)
+            _make(path)
+        self._stamp = self._seen()
+        with self.guarded():
+            self.give(self.take())
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turn faults of the file into ``Unavailable``."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            _log.error("knowledge_unreachable", base=self._name, reason=str(error))
+            raise Unavailable(
+                f"The knowledge base '{self._name}' cannot be reached; try again shortly.", retry_after=1
+            ) from error
+
+    def take(self) -> sqlite3.Connection:
+        """Return a connection that nobody else uses until it is given back."""
+        if self._shut:
+            raise Unavailable(f"The knowledge base '{self._name}' is closed; try again shortly.", retry_after=1)
+        self._own()
+        seen = self._seen()
+        with self._lock:
+            if seen != self._stamp:
+                stale, self._idle, self._stamp = self._idle, [], seen
+            else:
+                stale = []
+            db = self._idle.pop() if self._idle else None
+        for one in stale:
+            one.close()
+        if db is None:
+            db = self._open()
+        with self._lock:
+            self._taken[id(db)] = seen
+        return db
+
+    def give(self, db: sqlite3.Connection) -> None:
+        """Give a connection back; whatever it had begun is undone."""
+        with self._lock:
+            seen = self._taken.pop(id(db), None)
+        try:
+            if db.in_transaction:
+                db.execute("ROLLBACK").close()
+        except sqlite3.Error:
+            db.close()
+            return
+        with self._lock:
+            kept = seen == self._stamp and len(self._idle) < _IDLE and not self._shut
+            if kept:
+                self._idle.append(db)
+        if not kept:
+            db.close()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Return a connection within a transaction that reads: one state throughout."""
+        with self.guarded():
+            db = self.take()
+            try:
+                db.execute("BEGIN").close()
+                yield db
+            finally:
+                self.give(db)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Return a connection within the only transaction that writes; committed at the end, or wholly undone."""
+        with self.guarded():
+            self._own()
+            # SQLite asks again ever more slowly; threads of one process need not.
+            if not self._writer.acquire(timeout=_BUSY):
+                raise sqlite3.OperationalError("other changes take too long")
+            try:
+                db = self.take()
+                try:
+                    db.execute("BEGIN IMMEDIATE").close()
+                    yield db
+                    db.execute("COMMIT").close()
+                finally:
+                    self.give(db)
+            finally:
+                self._writer.release()
+
+    def checkpoint(self, patience: float = 0.0) -> bool:
+        """Bring the log into the file and empty it, so that what was erased is in neither. Return whether it could be:
+        who is pinned is not waited for longer than ``patience`` seconds."""
+        with self.guarded():
+            db = self.take()
+            try:
+                db.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}").close()
+                ((busy, _, _),) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                return not busy
+            finally:
+                db.execute(f"PRAGMA busy_timeout = {int(_BUSY * 1000)}").close()
+                self.give(db)
+
+    def shut(self) -> None:
+        """Close idle connections; those in use close when they are given back."""
+        with self._lock:
+            idle, self._idle, self._shut = self._idle, [], True
+        if self._pid == os.getpid():
+            for db in idle:
+                db.close()
+
+    def _own(self) -> None:
+        if self._pid != os.getpid():
+            # Left open on purpose: closing what a parent opened could drop its locks or its log.
+            _inherited.append(self._idle)
+            self._pid, self._idle, self._taken = os.getpid(), [], {}
+            self._lock, self._writer = threading.Lock(), threading.Lock()
+
+    def _seen(self) -> tuple[int, int]:
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            raise NotFound(f"There is no knowledge base '{self._name}'.") from None
+        except OSError as error:
+            _log.error("knowledge_unreachable", base=self._name, reason=str(error))
+            raise Unavailable(f"The knowledge base '{self._name}' cannot be reached; try again shortly.") from error
+        return (found.st_dev, found.st_ino)
+
+    def _open(self) -> sqlite3.Connection:
+        where = f"file:{quote(str(self._path))}?mode=rw"
+        db = sqlite3.connect(
+            where, _BUSY, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            _write_ahead(db)
+            # What is put into the index of words, and taken out of it, goes through this.
+            db.create_function("indexable", 1, indexable, deterministic=True)
+            # Each commit is on the disk before it returns, and what is deleted is overwritten: these are people's
+            # words. A log that one long reader let grow is cut again.
+            for pragma in ("synchronous = FULL", "secure_delete = ON", "journal_size_limit = 67108864"):
+                db.execute(f"PRAGMA {pragma}").close()
+            (found,) = db.execute("PRAGMA user_version").fetchone()
+            if found == 0:
+                _fill(db)
+            elif found != _FORMAT:
+                raise StartError(f"The knowledge base '{self._name}' was written by a newer Mainstay: update this one.")
+        except (sqlite3.Error, StartError):
+            db.close()
+            raise
+        return db
+
+
+#: Connections that a parent opened before a fork.
+_inherited: list[list[sqlite3.Connection]] = []
+
+
+def _fill(db: sqlite3.Connection) -> None:
+    db.execute("BEGIN IMMEDIATE").close()
+    try:
+        (found,) = db.execute("PRAGMA user_version").fetchone()
+        if found == 0:
+            for statement in _SCHEMA.split(";\n"):
+                if statement.strip():
+                    db.execute(statement).close()
+            db.execute("INSERT INTO base VALUES (1, ?, 0, 0, 0, 0)", (uuid7(),)).close()
+            db.execute(f"PRAGMA user_version = {_FORMAT}").close()
+    except sqlite3.Error:
+        db.execute("ROLLBACK").close()
+        raise
+    db.execute("COMMIT").close()
+
+
+def _make(path: Path) -> None:
+    # Linked in when it is closed already: closing a file drops every lock that this process has on it.
+    made, spare = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(made)
+    try:
+        os.link(spare, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(spare)
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    # SQLite does not wait for this lock by itself where another process changes the mode at the same moment.
+    until = monotonic() + _BUSY
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(_AGAIN)
+        else:
+            return
