@@ -1,7 +1,7 @@
 """Names, identifiers, quotations and code of two questions."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainstay.caching.names import names, names_differ
@@ -47,12 +47,14 @@ def test_another_name_differs_both_ways(one: str, other: str) -> None:
     assert names_differ(other, one)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_agrees_with_itself(text: str) -> None:
     assert names_differ(text, text) is None
     assert isinstance(names(text), frozenset)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["Anna", "Berlin", "Kenya", "Toyota", "XK220"]),
     st.sampled_from(["Boris", "Vienna", "Chile", "Nissan", "XK230"]),

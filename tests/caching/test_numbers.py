@@ -1,7 +1,7 @@
 """Numbers, units and dates of two questions."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainstay.caching.numbers import numbers, numbers_differ
@@ -60,16 +60,19 @@ def test_another_value_unit_or_date_differs_both_ways(one: str, other: str) -> N
     assert numbers_differ(other, one)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.sampled_from(["{} people", "the year {}", "{} kg of rice"]))
 def test_two_different_whole_numbers_never_pass(one: int, other: int, form: str) -> None:
     assert (numbers_differ(form.format(one), form.format(other)) is None) == (one == other)
 
 
+@settings(deadline=None)
 @given(st.integers(1000, 10**9))
 def test_separators_of_thousands_say_nothing(number: int) -> None:
     assert numbers_differ(f"{number:,} people", f"{number} people") is None
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_agrees_with_itself(text: str) -> None:
     assert numbers_differ(text, text) is None

@@ -1,7 +1,7 @@
 """Questions that look alike and ask something else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainstay.caching.opposites import OPPOSITES
@@ -57,6 +57,7 @@ def test_another_way_to_ask_the_same_passes(one: str, other: str) -> None:
     assert polarity_differs(other, one) is None
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(OPPOSITES)), st.data())
 def test_no_listed_opposite_passes(word: str, data: st.DataObject) -> None:
     other = data.draw(st.sampled_from(sorted(OPPOSITES[word])))
@@ -64,6 +65,7 @@ def test_no_listed_opposite_passes(word: str, data: st.DataObject) -> None:
     assert polarity_differs(form.format(word), form.format(other))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_agrees_with_itself(text: str) -> None:
     assert polarity_differs(text, text) is None

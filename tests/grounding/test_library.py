@@ -74,6 +74,35 @@ def test_a_passage_opens_for_who_may_read_it(tmp_path: Path) -> None:
         under(tmp_path, lambda one: one.open_passage("handbook", name, Access()))
 
 
+class Counted:
+    """An embedder that keeps what it was asked."""
+
+    name, dimensions = "counted", 2
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def embed(self, texts: Sequence[str], kind: str) -> Any:
+        np = pytest.importorskip("numpy")
+        self.texts += texts
+        return np.ones((len(texts), 2), np.float32) / np.sqrt(2.0)
+
+
+def test_a_base_is_loaded_once_before_its_first_question_and_again_where_that_failed(tmp_path: Path) -> None:
+    counted = Counted()
+
+    async def act(library: LocalLibrary) -> None:
+        await library.ready("handbook")
+        assert counted.texts == []
+        open_store(tmp_path, "handbook", first=Version("main", "counted", 2)).shut()
+        await asyncio.to_thread(put, tmp_path, "a.md", TEXT)
+        await library.ready("handbook")
+        await library.ready("handbook")
+        assert len(counted.texts) == 1
+
+    under(tmp_path, act, embed=lambda base, version: counted)
+
+
 def test_a_base_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         under(tmp_path, lambda one: one.find("handbook", question("What?")))

@@ -3,6 +3,7 @@
 What streams is held against what comes whole, in each dialect.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -112,7 +113,9 @@ def plain(text: str) -> str:
 def exact(extension: dict[str, Any]) -> tuple[str, int, str]:
     """Check a citation against the document to the byte; return its quote, its place, and how it came about."""
     assert TEXT[extension["start"] : extension["end"]] == extension["quote"]
-    assert TEXT.encode()[extension["byte_start"] : extension["byte_end"]].decode() == extension["quote"]
+    quoted = TEXT.encode()[extension["byte_start"] : extension["byte_end"]]
+    assert quoted.decode() == extension["quote"]
+    assert hashlib.sha256(quoted).hexdigest() == extension["sha256"]
     assert (extension["base"], extension["document"], extension["revision"]) == ("handbook", "refunds.md", 1)
     return extension["quote"], extension["number"], extension["how"]
 

@@ -51,6 +51,9 @@ class ScriptedLibrary:
         self.wrong: Mapping[str, str] = {}
         self.gate: asyncio.Event | None = None
 
+    async def ready(self, base: str) -> None:
+        """It always is."""
+
     async def find(self, base: str, question: Question) -> Found:
         self.asked.append(question)
         if self.delay:

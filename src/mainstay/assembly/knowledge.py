@@ -43,7 +43,7 @@ class Grounds:
         self._secret = b""
 
     def renew(self, config: Config, home: Path) -> None:
-        """Take a new configuration. Nothing is opened before the first question.
+        """Take a new configuration, and begin to load what its routes answer from.
 
         Raises:
             StartError: claims are to be checked, and what checks them is not installed.
@@ -61,6 +61,9 @@ class Grounds:
         if used and self._library is None:
             self._secret = load_pepper(home)
             self._library = LocalLibrary(home / "knowledge", self._embedder, verify.open_verifier)
+        if self._library is not None:
+            for base in used:
+                self._library.warm(base)
 
     def asking(self, route: RouteSection) -> Asking | None:
         """Return what asks a route's knowledge, None where it has none."""

@@ -72,7 +72,7 @@ def _evict(
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let go of some answers: by record, by route, or by the passages that they rest on.
+    """Let go of some answers, by record, route or passage.
 
     A call that was answered from the cache says in its own record, under 'steps', whose answer it got.
 

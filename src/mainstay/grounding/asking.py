@@ -79,6 +79,8 @@ class Asking:
         question = question_of(call.ask.prompt, rule, self._access(call.caller))
         if question is None:
             return None
+        # The first question after a start is not the one that goes without sources.
+        await self._library.ready(rule.base)
         started = monotonic()
         try:
             async with asyncio.timeout(rule.within + _GRACE):

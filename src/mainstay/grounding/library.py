@@ -1,13 +1,13 @@
 """Knowledge as a worker asks it: searched, opened and checked in threads of its own, never on the event loop.
 
 Every question opens the file of its base anew as far as that is needed, so what another process changed is seen by the
-next one. What computes (embedders, the verifier) loads with the first question that needs it.
+next one. What computes is loaded before the first question where its base is named (:meth:`LocalLibrary.warm`).
 """
 
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from mainstay.core.errors import StartError, Unavailable
 from mainstay.core.sources import Found
 from mainstay.grounding.port import Access, Embedder, Question, Support, Verifier, Version
+from mainstay.grounding.remote import Remote
 
 if TYPE_CHECKING:
     from mainstay.grounding.listing import Opened
@@ -50,10 +51,28 @@ class LocalLibrary:
         self._stores: dict[str, SqliteStore] = {}
         self._lock = threading.Lock()
         self._waiting = 0
+        #: By base: what loads it.
+        self._warm: dict[str, Future[None]] = {}
         #: Made with the first question.
         self._searching: ThreadPoolExecutor | None = None
         self._computing: ThreadPoolExecutor | None = None
         self._checking: ThreadPoolExecutor | None = None
+
+    def warm(self, base: str) -> "Future[None]":
+        """Begin to load what searches a base, if nobody has. Called on the event loop's thread."""
+        found = self._warm.get(base)
+        if found is None:
+            found = self._warm[base] = self._pool().submit(self._prepare, base)
+        return found
+
+    async def ready(self, base: str) -> None:
+        """See :class:`~mainstay.grounding.port.Library`."""
+        begun = self.warm(base)
+        if not begun.done():
+            await asyncio.wait((asyncio.wrap_future(begun),))
+        if begun.cancelled() or begun.exception() is not None:
+            # It may be there for the next question.
+            self._warm.pop(base, None)
 
     async def find(self, base: str, question: Question) -> Found:
         """See :class:`~mainstay.grounding.port.Library`."""
@@ -95,11 +114,24 @@ class LocalLibrary:
             store.shut()
         self._stores = {}
 
-    async def _in_thread(self, act: Callable[..., _T], *args: object) -> _T:
+    def _pool(self) -> ThreadPoolExecutor:
         if self._searching is None:
             self._searching = ThreadPoolExecutor(_SEARCHES, "mainstay-knowledge")
             self._computing = ThreadPoolExecutor(_COMPUTES, "mainstay-embedding")
-        return await asyncio.get_running_loop().run_in_executor(self._searching, act, *args)
+        return self._searching
+
+    async def _in_thread(self, act: Callable[..., _T], *args: object) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool(), act, *args)
+
+    def _prepare(self, base: str) -> None:
+        # The search and its packages are loaded, and the vectors of the base.
+        from mainstay.grounding.search import search
+
+        with self._store(base).pin() as snapshot:
+            embedder = self.embed(base, snapshot.version)
+            # What another server computes is asked when there is something to ask.
+            embedder = None if isinstance(embedder, Remote) else embedder
+            search(snapshot, Question("what is there", seconds=60.0), embedder, pool=self._computing)
 
     def _find(self, base: str, question: Question) -> Found:
         from mainstay.grounding.search import search

@@ -265,6 +265,10 @@ class Question(msgspec.Struct, frozen=True):
 class Library(Protocol):
     """What the line asks. ``base`` is a row of ``knowledge``."""
 
+    async def ready(self, base: str) -> None:
+        """Return once what searches a base is loaded, or cannot be: :meth:`find` says why then."""
+        ...
+
     async def find(self, base: str, question: Question) -> Found:
         """Return what a question finds, at one pin.
 

@@ -3,6 +3,7 @@
 What a wire itself has for citations is its own package's. Offsets are code points, ends exclusive, unless named bytes.
 """
 
+import hashlib
 from typing import Any
 
 from mainstay.core.events import Grounded
@@ -24,10 +25,10 @@ def address_of(source: Source) -> str:
 
 
 def extension(citation: Citation) -> Fields:
-    """Return all of a citation but its claim."""
+    """Return all of a citation but its claim's words. ``sha256`` (hex) is of the quote's UTF-8."""
     source = citation.source
     low = len(source.text[: citation.start - source.start].encode("utf-8", "surrogatepass"))
-    size = len(citation.quote.encode("utf-8", "surrogatepass"))
+    quote = citation.quote.encode("utf-8", "surrogatepass")
     fields: Fields = {
         "base": source.pin.base,
         "version": source.pin.version,
@@ -39,9 +40,9 @@ def extension(citation: Citation) -> Fields:
         "start": citation.start,
         "end": citation.end,
         "byte_start": source.byte_start + low,
-        "byte_end": source.byte_start + low + size,
+        "byte_end": source.byte_start + low + len(quote),
         "quote": citation.quote,
-        "sha256": source.sha256,
+        "sha256": hashlib.sha256(quote).hexdigest(),
         "how": citation.how,
         "verdict": citation.verdict,
         "score": citation.score,
