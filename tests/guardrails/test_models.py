@@ -94,11 +94,11 @@ def test_a_guard_that_gets_its_known_answers_wrong_does_not_start(monkeypatch: p
 
 def test_a_file_that_lacks_a_part_is_refused() -> None:
     with pytest.raises(ValueError, match="lacks"):
-        Net(pack({}, {}))
+        Net(pack({"other": np.ones(1, np.float32)}, {}))
     with pytest.raises(ValueError, match="lacks 'weight1'"):
         Net(
             pack(
-                {},
+                {"other": np.ones(1, np.float32)},
                 {"heads": "a", "reads": "cues", "answer": "sigmoid", "window": "9", "thresholds": "{}", "known": "[]"},
             )
         )
