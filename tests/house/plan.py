@@ -66,7 +66,7 @@ OWN: dict[str, set[str]] = {
         "prompt", "record", "seal", "sources", "sse",
         "stage", "target", "timeouts", "turn", "usage",
     },
-    "store": {"audit", "sql", "journal", "files", "kv", "kv_postgresql", "kv_sealed", "sealed_file", "sealing"},
+    "store": {"audit", "sql", "journal", "files", "kv", "kv_postgresql", "kv_sealed", "sealed_file", "sealing", "wal"},
     "runtime": {
         "server", "server_connection", "server_exchange", "server_reader", "http1",  # HTTP in
         "transport", "client", "connection", "response", "heads", "content", "dial",  # HTTP out

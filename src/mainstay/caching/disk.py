@@ -7,7 +7,6 @@ before it and come later. Does not know what is in an answer.
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from mainstay.caching.port import Counts
 from mainstay.core.clock import wall_ms
 from mainstay.core.errors import StartError
 from mainstay.store.files import private_dir
+from mainstay.store.wal import write_ahead
 
 __all__ = ["FILE", "MARK", "Disk", "DiskLost", "Row"]
 
@@ -281,7 +281,7 @@ def _writing(db: sqlite3.Connection) -> Iterator[None]:
 
 def _prepare(db: sqlite3.Connection, generation: Generation) -> None:
     """Make what is not there yet, and set right what a process left that died in the middle of a drop."""
-    _write_ahead(db)
+    write_ahead(db, _BUSY)
     # What is deleted is overwritten: these are people's words.
     for pragma in ("synchronous = NORMAL", "secure_delete = ON"):
         db.execute(f"PRAGMA {pragma}").close()
@@ -293,20 +293,6 @@ def _prepare(db: sqlite3.Connection, generation: Generation) -> None:
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {_VERSION}")
         generation.mend()
-
-
-def _write_ahead(db: sqlite3.Connection) -> None:
-    # SQLite does not wait for this lock by itself where another process changes the mode at the same moment.
-    until = time.monotonic() + _BUSY
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL").close()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(0.005)
-        else:
-            return
 
 
 def _total(db: sqlite3.Connection, name: str) -> int:

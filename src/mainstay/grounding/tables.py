@@ -9,29 +9,26 @@ Rows that are revisioned carry ``[lo, hi)``: they are alive at step ``s`` when `
 import contextlib
 import os
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from time import sleep
 from urllib.parse import quote
 
 import structlog
 
-from mainstay.core.clock import monotonic
 from mainstay.core.errors import NotFound, StartError, Unavailable
 from mainstay.core.ids import uuid7
 from mainstay.grounding.terms import TOKENIZER, indexable
 from mainstay.store.files import private_dir
+from mainstay.store.wal import make_file, write_ahead
 
 __all__ = ["FOREVER", "Connections"]
 
 _log = structlog.get_logger("mainstay.grounding")
 #: ``hi`` of a row that is alive.
 FOREVER = 1 << 62
-#: Seconds that a statement waits for another connection, and how soon it is asked again where SQLite would not wait.
+#: Seconds that a statement waits for another connection.
 _BUSY = 15.0
-_AGAIN = 0.005
 #: Idle connections that are kept.
 _IDLE = 16
 _FORMAT = 1
@@ -115,7 +112,7 @@ class Connections:
         self._shut = False
         if make and not path.exists():
             private_dir(path.parent)
-            _make(path)
+            make_file(path)
         self._stamp = self._seen()
         with self.guarded():
             self.give(self.take())
@@ -242,7 +239,7 @@ class Connections:
             where, _BUSY, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
-            _write_ahead(db)
+            write_ahead(db, _BUSY)
             # What is put into the index of words, and taken out of it, goes through this.
             db.create_function("indexable", 1, indexable, deterministic=True)
             # Each commit is on the disk before it returns, and what is deleted is overwritten: these are people's
@@ -278,29 +275,3 @@ def _fill(db: sqlite3.Connection) -> None:
         db.execute("ROLLBACK").close()
         raise
     db.execute("COMMIT").close()
-
-
-def _make(path: Path) -> None:
-    # Linked in when it is closed already: closing a file drops every lock that this process has on it.
-    made, spare = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(made)
-    try:
-        os.link(spare, path)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(spare)
-
-
-def _write_ahead(db: sqlite3.Connection) -> None:
-    # SQLite does not wait for this lock by itself where another process changes the mode at the same moment.
-    until = monotonic() + _BUSY
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL").close()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
-                raise
-            sleep(_AGAIN)
-        else:
-            return

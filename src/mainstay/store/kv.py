@@ -11,12 +11,10 @@ holds up calls that could do without it.
 import asyncio
 import os
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import sleep
 from typing import Protocol, TypeVar
 from urllib.parse import quote
 
@@ -26,16 +24,16 @@ from mainstay.core.clock import monotonic
 from mainstay.core.errors import StartError, Unavailable
 from mainstay.store.files import private_dir
 from mainstay.store.port import Table, TableLost
+from mainstay.store.wal import make_file, write_ahead
 
 __all__ = ["FileTable", "KeyValues", "NullKeyValues", "StoredKeyValues", "open_key_values", "open_table"]
 
 _T = TypeVar("_T")
 _log = structlog.get_logger("mainstay.store")
-#: Seconds: the most a call waits for the store, the most SQLite waits for another writer, how soon it is asked again
-#: where it would not wait, and how long a failure stands for the calls that follow it.
+#: Seconds: the most a call waits for the store, the most SQLite waits for another writer, and how long a failure stands
+#: for the calls that follow it.
 _PATIENCE = 3.0
 _BUSY = 1.5
-_AGAIN = 0.005
 _DOWN = 1.0
 #: Operations that may wait for the thread; more means that it hangs.
 _MOST_WAITING = 256
@@ -245,11 +243,11 @@ class FileTable:
         self.close()
         if not self._made:
             private_dir(self._path.parent)
-            _make(self._path)
+            make_file(self._path)
         where = f"file:{quote(str(self._path))}?mode=rw"
         db = sqlite3.connect(where, _BUSY, uri=True, isolation_level=None, check_same_thread=False)
         try:
-            _write_ahead(db)
+            write_ahead(db, _BUSY)
             # What is deleted is overwritten: these are people's words.
             for pragma in ("synchronous = NORMAL", "secure_delete = ON"):
                 db.execute(f"PRAGMA {pragma}").close()
@@ -266,32 +264,6 @@ class FileTable:
     def _seen(self) -> tuple[int, int] | None:
         found = os.stat(self._path)
         return (found.st_dev, found.st_ino)
-
-
-def _make(path: Path) -> None:
-    # Linked in when it is closed already: closing a file drops every lock that this process has on it.
-    made, spare = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    os.close(made)
-    try:
-        os.link(spare, path)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(spare)
-
-
-def _write_ahead(db: sqlite3.Connection) -> None:
-    # SQLite does not wait for this lock by itself where another process changes the mode at the same moment.
-    until = monotonic() + _BUSY
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL").close()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
-                raise
-            sleep(_AGAIN)
-        else:
-            return
 
 
 def open_key_values(url: str, home: Path) -> KeyValues:
