@@ -76,9 +76,11 @@ def test_nothing_is_fetched_from_inside_unless_it_is_named(reading: KnowledgeRea
 
 
 def test_it_may_be_closed_twice_and_unused() -> None:
+    before = threading.enumerate()
     unused = KnowledgeReading(ReadingConfig())
     unused.close()
     unused.close()
+    assert threading.enumerate() == before
 
 
 def test_orders_in_a_passage_are_suspected_and_plain_words_are_not() -> None:

@@ -39,6 +39,11 @@ def opened(loaded: Loaded) -> Opened:
     return open_knowledge(loaded, "mainstay")
 
 
+def found(loaded: Loaded, said: str) -> bool:
+    with opened(loaded) as knowledge:
+        return "handbook" in knowledge.names() and bool(knowledge.search("handbook", said).sources)
+
+
 def test_a_source_is_read_while_it_runs_and_its_changes_too(
     config: Loaded, stop: threading.Event, tmp_path: Path
 ) -> None:
@@ -50,12 +55,10 @@ def test_a_source_is_read_while_it_runs_and_its_changes_too(
         for name, said in (("oil.md", "rape oil"), ("wick.md", "wick of cotton")):
             (tmp_path / "docs" / name).write_text(f"# {name}\n\nThe lantern has {said}.\n")
             for _ in range(600):
-                with opened(config) as knowledge:
-                    if "handbook" in knowledge.names() and knowledge.search("handbook", said).sources:
-                        break
+                if found(config, said):
+                    break
                 ticks.wait(0.1)
-            else:
-                raise AssertionError(f"{name} was never read")
+            assert found(config, said), f"{name} was never read"
     finally:
         stop.set()
         thread.join()
