@@ -133,10 +133,10 @@ FULL: Record = make_record(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("reference", [FULL.id, "req-42"])
+@pytest.mark.parametrize("reference", ["", "req-42"], ids=["its id", "the id of the request"])
 def test_show_prints_every_attempt_with_its_reason_and_timings(config: Path, journal: Journal, reference: str) -> None:
     journal.append(line(FULL))
-    out = run(config, "show", reference).stdout
+    out = run(config, "show", reference or FULL.id).stdout
     assert "first: big at openai, upstream_timeout, from 0.0 ms: total 8000.0 ms" in out
     assert (
         "fallback: small at house, ok 200, from 8001.0 ms: headers 12.0, first 30.5, total 99.0 ms (cmpl-1; why)" in out

@@ -40,7 +40,7 @@ def few(chance: random.Random) -> list[float]:
 @pytest.mark.parametrize(
     ("kind", "most"),
     [(regular, 0.05), (growing, 0.06), (lumpy, 0.25), (now_and_then, 0.05), (few, 0.05)],
-    ids=lambda v: str(v),
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_few_months_without_anything_out_of_line_show_anything(
     kind: Callable[[random.Random], list[float]], most: float

@@ -44,6 +44,32 @@ async def test_who_lives_is_known_until_the_end(tmp_path: Path) -> None:
     assert list(holders_path(home).iterdir()) == []
 
 
+async def test_the_mark_of_a_dead_process_is_the_last_that_the_kernel_closes(tmp_path: Path) -> None:
+    # It closes descriptors in the order of their numbers: what a worker writes to must be closed before.
+    home = home_at(tmp_path)
+    teller = Teller(home, "w1")
+    others = [os.open(os.devnull, os.O_RDONLY) for _ in range(100)]
+    (mark,) = holders_path(home).iterdir()
+    number = next(
+        int(name)
+        for name in os.listdir("/dev/fd")
+        if name.isdigit() and int(name) not in others and same(int(name), mark)
+    )
+    assert number > max(others)
+    for other in others:
+        os.close(other)
+    await teller.aclose()
+    assert not mark.exists()
+
+
+def same(descriptor: int, path: Path) -> bool:
+    """Say whether a descriptor is open on the file at ``path``."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
 def test_a_process_that_is_killed_lives_no_more(tmp_path: Path) -> None:
     home = home_at(tmp_path)
     code = (

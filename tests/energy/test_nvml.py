@@ -87,7 +87,6 @@ def test_a_counter_that_begins_anew_never_falls() -> None:
         (Library([1]), {"init"}, "there is no NVIDIA card, or no driver: Driver Not Loaded"),
         (Library([1]), {"handle"}, "the cards' meter does not answer: Driver Not Loaded"),
     ],
-    ids=str,
 )
 def test_where_it_cannot_be_had_there_is_a_reason(library: Any, failing: set[str], reason: str) -> None:
     library.failing = failing

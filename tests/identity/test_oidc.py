@@ -106,7 +106,7 @@ async def test_the_client_says_who_it_is_in_the_way_that_the_provider_takes(
         {"sign": lambda claims: 5},
         {"userinfo": {"sub": "somebody else", "groups": ["ops"]}},
     ],
-    ids=str,
+    ids="-".join,
 )
 async def test_a_sign_in_with_any_lie_in_it_fails(
     provider: Provider, lie: dict[str, Any], monkeypatch: pytest.MonkeyPatch

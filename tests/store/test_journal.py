@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.core.errors import StartError
-from mainstay.store.journal import Journal, is_final, journal_files, read_chunk
+from mainstay.store.journal import Journal, has_final, is_final, journal_files, read_chunk
 
 
 def content(directory: Path) -> list[bytes]:
@@ -65,6 +65,21 @@ def test_a_file_is_final_only_when_its_writer_is_gone(directory: Path) -> None:
     assert not final(path)
     journal.close()
     assert final(path)
+
+
+def test_one_reader_hides_from_none_that_a_file_is_final(directory: Path) -> None:
+    journal = Journal(directory, 0)
+    (path,) = journal_files(directory)
+    assert not has_final(directory)
+    journal.close()
+    loading = os.open(path, os.O_RDONLY)
+    try:
+        assert is_final(loading)
+        # What is being loaded is not in the books yet: who asks for it must be told to wait.
+        assert has_final(directory)
+        assert is_final(loading)
+    finally:
+        os.close(loading)
 
 
 def test_a_closed_journal_refuses(directory: Path) -> None:

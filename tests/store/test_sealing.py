@@ -1,4 +1,4 @@
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mainstay.store.sealing import KeyedSeal, NullSeal, SealLost, is_sealed, key_of
 
-TEAM, OTHER, OURS = (str(uuid4()) for _ in range(3))
+TEAM, OTHER, OURS = (str(UUID(int=number)) for number in range(3))
 
 
 def keyed(**options: object) -> KeyedSeal:

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +19,7 @@ import yaml
 from mainstay.core.record import Record
 from mainstay.identity.service import Keys
 from mainstay.store.sql import migrate, open_engine
+from support.mold import Cast, cast
 
 __all__ = ["Gateway", "completion", "sse_chunks"]
 
@@ -42,7 +42,7 @@ class Gateway:
         self.config = {**config, "server": server}
         self.write(self.config)
         self._env = {**{k: v for k, v in os.environ.items() if not k.startswith("MAINSTAY")}, **(env or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Cast | subprocess.Popen[bytes] | None = None
         self.engine = open_engine(f"sqlite:///{self.var / 'mainstay.db'}")
         self.var.mkdir(mode=0o700, exist_ok=True)
         migrate(self.engine)
@@ -73,9 +73,9 @@ class Gateway:
         beside.replace(self.file)
 
     def __enter__(self) -> "Gateway":
-        command = [sys.executable, "-m", "mainstay", "serve", "--config", str(self.file)]
+        command = ["serve", "--config", str(self.file)]
         with open(self.home / "out.txt", "wb") as out, open(self.home / "log.txt", "wb") as log:
-            self._process = subprocess.Popen(command, env=self._env, stdout=out, stderr=log)
+            self._process = cast(command, self._env, out.fileno(), log.fileno())
         self.until(lambda: self.status("/health/ready") == 200)
         return self
 

@@ -6,6 +6,7 @@ Lives on the worker's event loop. What is said over it is in ``notes``; who says
 import asyncio
 import fcntl
 import os
+import resource
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ from mainstay.store.files import private_dir
 __all__ = ["Teller", "bank_path", "holders_path", "living"]
 
 _RETRY: Final = 0.05
+#: The mark of a worker has a number for its descriptor below this, with so many left for what else wants the highest.
+_MOST: Final = 65536
+_SPARE: Final = 16
 
 
 def living(home: Path) -> frozenset[str]:
@@ -55,9 +59,19 @@ def _mark(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         # Who looked between the open and the lock took it for the mark of one that is gone, and removed it.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            return descriptor
+        is_there = os.fstat(descriptor).st_nlink
+        # The kernel closes what a dead process had open in order of the numbers. A name that went before the journal
+        # would have its holder gone while its last records look like those of a living one.
+        last = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _highest()) if is_there else None
         os.close(descriptor)
+        if last is not None:
+            return last
+
+
+def _highest() -> int:
+    """Return a number for a descriptor above all that a worker opens."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return (min(most, _MOST) if most != resource.RLIM_INFINITY else _MOST) - _SPARE
 
 
 class Teller(asyncio.Protocol):

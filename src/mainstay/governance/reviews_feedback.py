@@ -73,7 +73,9 @@ def wilson(successes: int, trials: int) -> tuple[float, float] | None:
     part, spread = successes / trials, _Z * _Z / trials
     centre = (part + spread / 2) / (1 + spread)
     half = _Z / (1 + spread) * math.sqrt(part * (1 - part) / trials + spread / (4 * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Where every trial ended alike, the end is the end itself, and not what rounding makes of it.
+    low = max(0.0, centre - half) if successes else 0.0
+    return low, min(1.0, centre + half) if successes < trials else 1.0
 
 
 def example_of(row: ReviewRow, text: str | None = None) -> dict[str, Any]:

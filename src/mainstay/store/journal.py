@@ -6,7 +6,7 @@ loses nothing, because the bytes are the kernel's. (A power cut may cost the las
 on the request path.)
 
 A writer holds an exclusive ``flock`` on its file for as long as it may write; the kernel lets go of it when
-the process ends, however it ends. So whoever can take the lock knows that the file is final.
+the process ends, however it ends. So whoever can share the lock knows that the file is final.
 
 Does not know what a record is: a line is bytes without a newline.
 """
@@ -143,11 +143,12 @@ def journal_files(directory: Path) -> list[Path]:
 
 
 def is_final(descriptor: int) -> bool:
-    """Say whether no one can write to this open journal file any more; if so, hold its lock until it is
-    closed.
+    """Say whether no one can write to this open journal file any more; if so, no one will until it is closed.
+
+    Any number of readers may know so at once: to one that is still loading it, it is no less final than to others.
     """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
