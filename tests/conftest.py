@@ -15,6 +15,7 @@ import trustme
 # Test files are imported by path, so what they share is found by a name of its own.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from support.postgres import Server, a_server
 from support.upstream import Upstream
 
 # Five seconds of silence are no fault on a crowded machine: the limit only keeps a broken test from hanging.
@@ -56,6 +57,19 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     ca_file = tmp_path_factory.mktemp("tls") / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
     return Certificates(contexts[0], contexts[1], str(ca_file))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Return a PostgreSQL server with pgvector; tests that ask for it are skipped where none can run."""
+    with a_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Server) -> str:
+    """Return the address of a PostgreSQL database of the test's own, with nothing in it."""
+    return postgres.database(vector=False)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from mainstay.batches import store
 from mainstay.batches.config import BatchesConfig
@@ -39,6 +39,19 @@ class Scripted(Sender):
     async def ask(self, row: Row, key: str, halt: asyncio.Event) -> Result | None:
         self.asked.append(row.custom_id)
         return Result(write_answer(row.custom_id, 200, "id", b"{}"), good=row.custom_id != "bad")
+
+
+class Holding(Scripted):
+    """Answers each row once it may."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.may = {name: asyncio.Event() for name in names}
+
+    async def ask(self, row: Row, key: str, halt: asyncio.Event) -> Result | None:
+        result = await super().ask(row, key, halt)
+        await self.may[row.custom_id].wait()
+        return result
 
 
 @pytest.fixture
@@ -211,3 +224,35 @@ def test_what_has_expired_and_what_nobody_knows_is_removed(engine: Engine, tmp_p
     runner.sweep()
     assert {path.name for path in files.iterdir()} == {"node", read, kept, "file-new"}
     assert gone not in {path.name for path in files.iterdir()}
+
+
+async def test_an_answer_under_way_outlives_a_database_that_is_away(
+    engine: Engine, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mainstay.batches.work._PROGRESS", 0.01)
+    row = begin(service, "a", "b")
+    set_row(engine, row, status="in_progress", in_progress_at=1, total=2)
+    loop, failed, sender = asyncio.get_running_loop(), asyncio.Event(), Holding("a", "b")
+
+    @event.listens_for(engine, "handle_error")
+    def tell(_: object) -> None:
+        loop.call_soon_threadsafe(failed.set)
+
+    task = asyncio.create_task(Work(row, engine, tmp_path, RULES, sender).run())
+    while len(sender.asked) < 2:
+        await asyncio.sleep(0)
+    rename(engine, "batches", "elsewhere")
+    sender.may["a"].set()
+    await failed.wait()
+    rename(engine, "elsewhere", "batches")
+    sender.may["b"].set()
+    await task
+    with reading(engine) as connection:
+        found = store.find_batch(connection, row.id)
+    assert found is not None
+    assert (found.status, found.completed, sender.asked) == ("completed", 2, ["a", "b"])
+
+
+def rename(engine: Engine, table: str, name: str) -> None:
+    with writing(engine) as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")

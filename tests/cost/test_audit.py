@@ -1,6 +1,5 @@
 """The books are looked through: what is right passes, and whatever is put wrong is found."""
 
-import os
 import sqlite3
 
 import pytest
@@ -9,7 +8,7 @@ from sqlalchemy import Engine, text
 from mainstay.cost.audit import Audit, audit
 from mainstay.store.sql import writing
 from support.records import make_record
-from support.spending import START, attempt, bought, empty_postgresql, keep, some_records
+from support.spending import START, attempt, bought, keep, open_migrated, some_records
 
 BUDGET = "small|alice|usd|day@2026-11-02"
 
@@ -123,9 +122,8 @@ def test_of_very_many_faults_the_first_are_told(engine: Engine) -> None:
     assert (found.wrong, len(found.faults)) == (150, 100)
 
 
-@pytest.mark.skipif("MAINSTAY_TEST_POSTGRES" not in os.environ, reason="needs the URL of an empty PostgreSQL database")
-def test_postgresql_is_looked_through_the_same() -> None:
-    engine = empty_postgresql()
+def test_postgresql_is_looked_through_the_same(postgres_url: str) -> None:
+    engine = open_migrated(postgres_url)
     try:
         keep(engine, some_records(200))
         books(engine)

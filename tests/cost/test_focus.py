@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 from decimal import Decimal
 
 import pytest
@@ -18,7 +17,7 @@ from mainstay.cost.rates import Tariff
 from mainstay.cost.reports import Question, costs
 from mainstay.store.sql import reading
 from support.focus import MANDATORY, flaws
-from support.spending import DAY, START, attempt, bought, empty_postgresql, keep, some_records
+from support.spending import DAY, START, attempt, bought, keep, open_migrated, some_records
 
 SELLERS = {
     "openai-main": Seller("openai", "OpenAI"),
@@ -176,9 +175,8 @@ def test_whatever_was_used_every_token_is_in_one_row(data: st.DataObject) -> Non
     assert all(counts.values())
 
 
-@pytest.mark.skipif("MAINSTAY_TEST_POSTGRES" not in os.environ, reason="needs the URL of an empty PostgreSQL database")
-def test_postgresql_exports_the_same() -> None:
-    engine = empty_postgresql()
+def test_postgresql_exports_the_same(postgres_url: str) -> None:
+    engine = open_migrated(postgres_url)
     try:
         keep(engine, some_records(100))
         header, rows = export(engine)

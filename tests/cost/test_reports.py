@@ -1,6 +1,5 @@
 """Sums of what was spent, against the same sums made one by one."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -24,7 +23,7 @@ from mainstay.cost.reports import (
 )
 from mainstay.store.sql import migrate, open_engine, reading
 from mainstay.telemetry.store import metadata
-from support.spending import DAY, START, attempt, bought, empty_postgresql, keep, some_records
+from support.spending import DAY, START, attempt, bought, keep, open_migrated, some_records
 
 VENDORS = {"openai-main": "openai", "claude": "anthropic", "house": "llamacpp"}
 FINE = ("", "ok", "caller_gone", "outrun")
@@ -220,9 +219,8 @@ def test_the_tables_are_those_of_the_records(filled: Engine) -> None:
         assert {column.name for column in known.c} <= {column.name for column in real.c}
 
 
-@pytest.mark.skipif("MAINSTAY_TEST_POSTGRES" not in os.environ, reason="needs the URL of an empty PostgreSQL database")
-def test_postgresql_adds_up_the_same() -> None:
-    engine = empty_postgresql()
+def test_postgresql_adds_up_the_same(postgres_url: str) -> None:
+    engine = open_migrated(postgres_url)
     try:
         dear = [bought(START + n, attempt("gpt", 9_000_000 * 10**12)) for n in range(5)]
         keep(engine, [*RECORDS, *dear])

@@ -1,6 +1,5 @@
 """The books in a database: entered once, never changed, and added up."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,20 +11,13 @@ from mainstay.core.record import Attempt, Record
 from mainstay.cost.store import Ledger, post, select_entries, spent
 from mainstay.store.sql import migrate, open_engine, reading, writing
 
-POSTGRES = os.environ.get("MAINSTAY_TEST_POSTGRES", "")
-
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    if request.param == "postgresql":
-        if not POSTGRES:
-            pytest.skip("MAINSTAY_TEST_POSTGRES is not set")
-        made = open_engine(POSTGRES)
-        with made.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-    else:
-        made = open_engine(f"sqlite:///{tmp_path}/var/mainstay.db")
+    is_sqlite = request.param == "sqlite"
+    made = open_engine(
+        f"sqlite:///{tmp_path}/var/mainstay.db" if is_sqlite else request.getfixturevalue("postgres_url")
+    )
     migrate(made)
     yield made
     made.dispose()

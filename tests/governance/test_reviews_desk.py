@@ -270,9 +270,8 @@ def test_a_reason_is_one_line_that_commands_no_terminal(text: str) -> None:
     assert check_reason(line) == line
 
 
-@pytest.mark.skipif("MAINSTAY_TEST_POSTGRES" not in os.environ, reason="needs the URL of an empty PostgreSQL database")
-def test_reviews_are_the_same_on_postgresql(home: Path) -> None:
-    engine = open_engine(os.environ["MAINSTAY_TEST_POSTGRES"])
+def test_reviews_are_the_same_on_postgresql(home: Path, postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
     migrate(engine)
     desk = open_desk(engine, home)
     reviews = [ask(open_queue(home), str(n), user="jane\0") for n in range(3)]

@@ -5,7 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,18 @@ def name(path: Path) -> str:
 def package(path: Path) -> str:
     first = path.relative_to(SRC).parts[0]
     return first.removesuffix(".py")
+
+
+def each_file(check: Callable[[Path], None]) -> Callable[[str], None]:
+    """Return ``check`` of every file as one test a room: one a file takes longer to keep count of than to run."""
+
+    def test(room: str) -> None:
+        for path in FILES:
+            if package(path) == room:
+                check(path)
+
+    test.__name__ = check.__name__
+    return pytest.mark.parametrize("room", sorted({package(path) for path in FILES}))(test)
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -42,7 +54,7 @@ def ours(tree: ast.AST) -> Iterator[str]:
             yield parts[1]
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_imports_run_downhill_and_rooms_never_import_rooms(path: Path) -> None:
     here = package(path)
     if here == "__init__":
@@ -77,7 +89,7 @@ def test_no_two_modules_import_each_other() -> None:
         visit(node, ())
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_a_room_has_only_files_from_the_list(path: Path) -> None:
     parts = path.relative_to(SRC).parts
     if len(parts) == 1:
@@ -88,7 +100,7 @@ def test_a_room_has_only_files_from_the_list(path: Path) -> None:
     assert part in allowed or (parts[0] == "store" and part == "migrations"), f"{name(path)} is not in the plan"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_files_and_functions_stay_under_their_ceilings(path: Path) -> None:
     lines = path.read_text().count("\n")
     assert lines <= 400 or name(path) in EXEMPT_FILES, f"{name(path)} has {lines} lines"
@@ -112,12 +124,12 @@ def test_the_exemptions_are_still_needed() -> None:
         assert max(sizes, default=0) > 60, f"{key} is short enough: delete its exemption"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_every_module_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(TREES[path]), f"{name(path)} has no docstring"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_all_lists_what_is_visible(path: Path) -> None:
     tree = TREES[path]
     declared = next(
@@ -155,7 +167,7 @@ def test_all_lists_what_is_visible(path: Path) -> None:
         assert set(declared) <= bound, f"{name(path)}: __all__ names {sorted(set(declared) - bound)}, not defined here"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_public_names_have_docstrings(path: Path) -> None:
     for node in TREES[path].body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
@@ -165,7 +177,7 @@ def test_public_names_have_docstrings(path: Path) -> None:
 _AT_IMPORT = re.compile(r"^(open|socket\.|threading\.|subprocess\.|os\.(environ|getenv|open|mkdir)|asyncio\.run)")
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_nothing_happens_at_import(path: Path) -> None:
     for statement in TREES[path].body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.If):
@@ -178,7 +190,7 @@ def test_nothing_happens_at_import(path: Path) -> None:
                 assert not _AT_IMPORT.match(ast.unparse(target)), f"{name(path)}:{node.lineno}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_broad_excepts_stand_only_at_named_boundaries(path: Path) -> None:
     for node in ast.walk(TREES[path]):
         if isinstance(node, ast.ExceptHandler):
@@ -187,7 +199,7 @@ def test_broad_excepts_stand_only_at_named_boundaries(path: Path) -> None:
             assert not broad or name(path) in BROAD_EXCEPT, f"{name(path)}:{node.lineno} catches everything"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_every_exemption_from_a_checker_has_a_code_and_a_reason(path: Path) -> None:
     for number, line in enumerate(path.read_text().splitlines(), 1):
         for mark in re.finditer(r"#\s*(type:\s*ignore|noqa|pragma)(.*)", line):
@@ -195,7 +207,7 @@ def test_every_exemption_from_a_checker_has_a_code_and_a_reason(path: Path) -> N
             assert code, f"{name(path)}:{number} needs a code and a reason"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_nothing_unfinished_is_left_in_the_source(path: Path) -> None:
     text = path.read_text()
     for mark in ("TO" + "DO", "FIX" + "ME", "X" * 3, "NotImplemented" + "Error"):
@@ -251,7 +263,7 @@ MAY = {
 }
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@each_file
 def test_no_text_is_ever_run_as_code(path: Path) -> None:
     found = {module.partition(".")[0] for module in imports(TREES[path])} & READS_OBJECTS
     for node in ast.walk(TREES[path]):

@@ -1,5 +1,3 @@
-import os
-
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -64,9 +62,8 @@ def test_events_are_found_by_who_what_to_whom_and_when(engine: Engine) -> None:
         assert len(select_entries(connection, since=1)) == 3
 
 
-@pytest.mark.skipif("MAINSTAY_TEST_POSTGRES" not in os.environ, reason="needs the URL of an empty PostgreSQL database")
-def test_the_log_is_the_same_on_postgresql() -> None:
-    engine = open_engine(os.environ["MAINSTAY_TEST_POSTGRES"])
+def test_the_log_is_the_same_on_postgresql(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
     migrate(engine)
     with writing(engine) as connection:
         before = log_size(connection)

@@ -1,7 +1,6 @@
-"""The same contract on PostgreSQL; with a server only where ``MAINSTAY_TEST_POSTGRESQL`` names one."""
+"""The same contract on PostgreSQL."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,6 @@ import pytest
 from mainstay.core.errors import Unavailable
 from mainstay.store.kv import StoredKeyValues, open_key_values
 from mainstay.store.kv_postgresql import PostgresTable
-
-URL = os.environ.get("MAINSTAY_TEST_POSTGRESQL", "")
 
 
 def test_a_server_that_is_away_is_unavailable(refused_port: int, tmp_path: Path) -> None:
@@ -24,11 +21,10 @@ def test_a_server_that_is_away_is_unavailable(refused_port: int, tmp_path: Path)
     asyncio.run(inner())
 
 
-@pytest.mark.skipif(not URL, reason="no PostgreSQL server is named")
-def test_what_one_process_put_another_finds_until_it_expires() -> None:
+def test_what_one_process_put_another_finds_until_it_expires(postgres_url: str) -> None:
     async def inner() -> None:
         now = [1000.0]
-        one, other = (StoredKeyValues(PostgresTable(URL), clock=lambda: now[0]) for _ in range(2))
+        one, other = (StoredKeyValues(PostgresTable(postgres_url), clock=lambda: now[0]) for _ in range(2))
         await asyncio.gather(
             *(each.put({f"{i}-a": b"\0\xff", f"{i}-b": b"2"}, 10) for i, each in ((0, one), (1, other)))
         )

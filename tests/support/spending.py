@@ -1,11 +1,10 @@
 """A database with calls of known cost in it, and the books posted as the loader posts them."""
 
-import os
 import random
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from mainstay.core.record import Attempt, Record
 from mainstay.core.usage import Usage
@@ -15,7 +14,7 @@ from mainstay.store.sql import migrate, open_engine, writing
 from mainstay.telemetry.store import insert_records
 from support.records import make_record
 
-__all__ = ["DAY", "START", "attempt", "bought", "empty_postgresql", "keep", "some_records"]
+__all__ = ["DAY", "START", "attempt", "bought", "keep", "open_migrated", "some_records"]
 
 DAY = 86_400_000
 #: A Monday, 2026-11-02T00:00Z.
@@ -53,12 +52,9 @@ def keep(engine: Engine, records: Sequence[Record]) -> None:
         post(engine, connection, records)
 
 
-def empty_postgresql() -> Engine:
-    """Return the PostgreSQL database that ``MAINSTAY_TEST_POSTGRES`` names, at head and with nothing in it."""
-    engine = open_engine(os.environ["MAINSTAY_TEST_POSTGRES"])
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
+def open_migrated(url: str) -> Engine:
+    """Return the database at ``url``, at head."""
+    engine = open_engine(url)
     migrate(engine)
     return engine
 

@@ -1,5 +1,4 @@
 import json
-import os
 import random
 import signal
 import subprocess
@@ -328,11 +327,10 @@ def test_killed_writers_and_killed_loaders_lose_no_acknowledged_record(engine: E
         assert connection.execute(text("SELECT count(*) FROM attempts")).scalar() == len(found)
 
 
-@pytest.mark.skipif("MAINSTAY_TEST_POSTGRES" not in os.environ, reason="needs the URL of an empty PostgreSQL database")
-def test_the_same_code_works_on_postgresql(directory: Path, journal: Journal) -> None:
+def test_the_same_code_works_on_postgresql(directory: Path, journal: Journal, postgres_url: str) -> None:
     from mainstay.store.sql import migrate
 
-    engine = open_engine(os.environ["MAINSTAY_TEST_POSTGRES"])
+    engine = open_engine(postgres_url)
     migrate(engine)
     migrate(engine)
     poison = make_record(at=1, content=Content("nul \0 inside", "a"))

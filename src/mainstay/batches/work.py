@@ -16,6 +16,7 @@ from typing import BinaryIO
 import msgspec
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from mainstay.batches import store
 from mainstay.batches.config import BatchesConfig
@@ -172,8 +173,10 @@ class Work:
                 lane.result()
             counts = (self._good.count, self._bad.count)
             if counts != noted:
-                await asyncio.to_thread(self._note)
-                noted = counts
+                # Answers under way are not given up because the database is away: results lie in files of their own.
+                with contextlib.suppress(DBAPIError):
+                    await asyncio.to_thread(self._note)
+                    noted = counts
         # Whether it was cancelled is to be known now, also where nothing new was to be told.
         await asyncio.to_thread(self._note)
 
