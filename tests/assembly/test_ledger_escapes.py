@@ -1,7 +1,6 @@
 """No endpoint, dialect or kind of key escapes a budget: with nothing left, each is refused before a model is asked."""
 
 import json
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from mainstay.api.grpc.messages import SERVICE, load_messages
 from mainstay.identity.roles import Grant, Role
 from support.gateway import Gateway
 from support.ledger import ENDPOINTS, PRICE, answer, ask, books, config_of, models
+from support.ports import free_port
 from support.upstream import Upstream
 
 M = load_messages()
@@ -26,9 +26,7 @@ def vendor() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, vendor: Upstream) -> Iterator[Gateway]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     config = config_of(
         vendor.url,
         {"budgets": {"none": {"limit": "0.000001/day"}}},

@@ -4,7 +4,6 @@ import itertools
 import json
 import re
 import shlex
-import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from mainstay.cli.main import build
 from mainstay.identity.roles import parse_grant
 from support.gateway import Gateway
 from support.pages import ROOT, Block, blocks
+from support.ports import free_port
 
 CONFIG = {
     "providers": {"echo": {"kind": "echo"}},
@@ -30,9 +30,7 @@ ASKED = "Name three rivers."
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        grpc = {"port": free.getsockname()[1]}
+    grpc = {"port": free_port()}
     with Gateway(tmp_path_factory.mktemp("examples"), {**CONFIG, "grpc": grpc}) as running:
         yield running
 

@@ -20,6 +20,7 @@ from mainstay.core.record import Record
 from mainstay.identity.service import Keys
 from mainstay.store.sql import migrate, open_engine
 from support.mold import Cast, cast
+from support.ports import free_port
 
 __all__ = ["Gateway", "completion", "sse_chunks"]
 
@@ -35,9 +36,7 @@ class Gateway:
     ) -> None:
         self.home = home
         self.file = home / "mainstay.yaml"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port: int = free_port()
         server = {"host": "127.0.0.1", "port": self.port, "workers": workers, **config.get("server", {})}
         self.config = {**config, "server": server}
         self.write(self.config)

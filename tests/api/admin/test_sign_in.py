@@ -14,6 +14,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from support.admin import CONFIG, URL, Building
+from support.ports import free_port
 from support.provider import CLIENT, Provider, token
 
 pytestmark = pytest.mark.anyio
@@ -37,9 +38,7 @@ def provider() -> Iterator[Provider]:
 @contextlib.contextmanager
 def running_provider(user: dict[str, Any]) -> Iterator[str]:
     """Run a provider that somebody else wrote, with one user; yield its issuer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = ["--port", str(port), "--require-nonce", "true", "--user-claims", json.dumps(user)]
     command = [sys.executable, "-m", "oidc_provider_mock", *options]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

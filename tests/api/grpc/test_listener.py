@@ -11,6 +11,7 @@ import yaml
 
 from mainstay.api.grpc.messages import SERVICE, load_messages
 from support.gateway import Gateway
+from support.ports import free_port
 
 M = load_messages()
 
@@ -32,9 +33,7 @@ def test_a_port_that_is_taken_is_said_to_be_so(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_calls_are_answered_across_a_restart_of_the_workers(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     config = {"providers": {"echo": {"kind": "echo"}}, "models": {"echo": {"provider": "echo"}}, "grpc": {"port": port}}
     request = M.ModelInferRequest(model_name="echo")
     tensor = request.inputs.add(name="text_input", datatype="BYTES", shape=[1])

@@ -14,17 +14,10 @@ from tritonclient.utils import InferenceServerException
 
 from mainstay.api.grpc.messages import SERVICE, load_messages
 from support.gateway import Gateway, completion, sse_chunks
+from support.ports import free_port
 from support.upstream import Chunk, Head, Silence, Upstream, Wait, json_reply
 
 M = load_messages()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
