@@ -16,8 +16,9 @@ from pathlib import Path
 
 from mainstay.assembly.knowledge_reading import open_suspect
 from mainstay.grounding.config import SourceConfig
-from mainstay.grounding.ingest import Report, Tools, ingest
+from mainstay.grounding.ingest import ingest
 from mainstay.grounding.port import Change, Embedder, Version
+from mainstay.grounding.reports import Report, Tools
 from mainstay.grounding.sqlite import SqliteStore, open_store
 
 __all__ = ["main"]
@@ -95,8 +96,17 @@ def _measure(store: SqliteStore, folder: Path, embedder: str, count: int, *, sus
     _run(f"{len(changed)} changed", store, source, tools)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = sum(file.stat().st_size for file in store.path.parent.iterdir()) / 1024**2
-    print(f"memory {memory:.0f} MiB, database {size:.1f} MiB")
+    print(f"memory {_resident():.0f} MiB, {memory:.0f} MiB at the peak, database {size:.1f} MiB")
     return first.added == count and count / first.seconds >= GOAL
+
+
+def _resident() -> float:
+    """Return the MiB of memory that this process has now, 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * resource.getpagesize() / 1024**2
 
 
 def _run(name: str, store: SqliteStore, source: SourceConfig, tools: Tools) -> Report:

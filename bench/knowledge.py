@@ -14,7 +14,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from bench.processes import ROOT
 from mainstay.core.errors import MainstayError
 from mainstay.grounding.port import Access, Change, Meta, Slice, Version
 from mainstay.grounding.shelf import Draft
-from mainstay.grounding.sqlite import SqliteStore, open_store
+from mainstay.grounding.store import RowStore
 
 __all__ = ["main"]
 
@@ -43,27 +44,45 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--edits", type=int, default=300)
     parser.add_argument("--swaps", type=int, default=100)
     parser.add_argument("--rate", type=float, default=200.0, help="questions a second while versions are swapped")
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite", help="what keeps the bases")
     asked = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        faults = _steps(Path(folder) / "world", asked.steps, asked.seed) if asked.steps else 0
+    # What opens bases, and the server, are those of the tests.
+    sys.path.insert(0, str(ROOT / "tests"))
+    with _place(asked.store) as place:
+        faults = _steps(place, asked.steps, asked.seed) if asked.steps else 0
         before = _resident()
-        store = _filled(Path(folder) / "large", asked.documents)
+        store = _filled(place, asked.documents)
         _questions(store)
         gc.collect()
         now = _resident()
         print(f"resident memory at {asked.documents:,} documents: {now:.0f} MB ({now - before:+.0f} MB)")
         print(f"bytes on the disk: {store.counts().size / 1e6:.1f} MB")
         _corrections(store, asked.edits)
-        _visible(store, asked.edits)
+        _visible(store, place, asked.edits)
         store.shut()
-        faults += _swaps(Path(folder) / "swaps", asked.swaps, asked.rate)
+        faults += _swaps(place, asked.swaps, asked.rate)
     return 1 if faults else 0
 
 
-def _steps(folder: Path, steps: int, seed: int) -> int:
+@contextmanager
+def _place(kind: str) -> Iterator[str]:
+    """Yield where bases are to be: a folder, or the address of a database that writes to the disk as usual."""
+    if kind == "sqlite":
+        with tempfile.TemporaryDirectory() as folder:
+            yield folder
+        return
+    with importlib.import_module("support.postgres").a_server(durable=True) as server:
+        yield server.database()
+
+
+def _open(place: str, name: str, **how: Version) -> RowStore:
+    opened: RowStore = importlib.import_module("support.stores").open_at(place, name, **how)
+    return opened
+
+
+def _steps(place: str, steps: int, seed: int) -> int:
     # The dictionary is that of the tests.
-    sys.path.insert(0, str(ROOT / "tests"))
-    world = importlib.import_module("support.knowledge").World(folder, seed)
+    world = importlib.import_module("support.knowledge").World(place, seed)
     began = time.monotonic()
     world.run(steps)
     took = time.monotonic() - began
@@ -76,8 +95,8 @@ def _steps(folder: Path, steps: int, seed: int) -> int:
     return len(world.faults)
 
 
-def _filled(folder: Path, documents: int) -> SqliteStore:
-    store = open_store(folder, "large", first=Version("main", "random", _DIMENSIONS))
+def _filled(place: str, documents: int) -> RowStore:
+    store = _open(place, "large", first=Version("main", "random", _DIMENSIONS))
     chance = random.Random(1)
     words = [f"{chance.choice('bcdfglmnprst')}{chance.choice('aeiou')}{number}" for number in range(20_000)]
     vectors = np.random.default_rng(1)
@@ -100,7 +119,7 @@ def _unit(chance: np.random.Generator, rows: int) -> "np.ndarray[tuple[int, ...]
     return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
 
 
-def _questions(store: SqliteStore) -> None:
+def _questions(store: RowStore) -> None:
     chance, vectors = random.Random(2), np.random.default_rng(2)
     texts = [one.text.split() for one in store.passages("d0")]
     lexical, dense, both = [], [], []
@@ -121,7 +140,7 @@ def _questions(store: SqliteStore) -> None:
     _print("both, and the gate", both)
 
 
-def _corrections(store: SqliteStore, edits: int) -> None:
+def _corrections(store: RowStore, edits: int) -> None:
     vectors, took = np.random.default_rng(3), []
     for number in range(edits):
         (_, last) = store.passages(f"d{number}")
@@ -131,10 +150,10 @@ def _corrections(store: SqliteStore, edits: int) -> None:
     _print("whole correction, on the disk", took)
 
 
-def _visible(store: SqliteStore, edits: int) -> None:
+def _visible(store: RowStore, place: str, edits: int) -> None:
     """From when a change returned to when another process answers with it."""
     here, there = multiprocessing.get_context("spawn").Pipe()
-    child = multiprocessing.get_context("spawn").Process(target=_other, args=(str(store.path.parent), there))
+    child = multiprocessing.get_context("spawn").Process(target=_other, args=(place, there))
     child.start()
     there.close()
     here.recv()
@@ -153,8 +172,9 @@ def _visible(store: SqliteStore, edits: int) -> None:
     print(f"  not seen by the first question after it: {missed} of {edits}")
 
 
-def _other(folder: str, pipe: Connection) -> None:
-    store = open_store(Path(folder), "large")
+def _other(place: str, pipe: Connection) -> None:
+    sys.path.insert(0, str(ROOT / "tests"))
+    store = _open(place, "large")
     pipe.send(None)
     while (word := pipe.recv()) is not None:
         with store.pin() as pinned:
@@ -164,8 +184,8 @@ def _other(folder: str, pipe: Connection) -> None:
     store.shut()
 
 
-def _swaps(folder: Path, swaps: int, rate: float) -> int:
-    store = open_store(folder, "swaps", first=Version("one", chunker="one"))
+def _swaps(place: str, swaps: int, rate: float) -> int:
+    store = _open(place, "swaps", first=Version("one", chunker="one"))
     for number in range(500):
         text = f"tariff one {number}\n\ntariff two {number}"
         half = text.index("\n")
@@ -199,7 +219,7 @@ def _swaps(folder: Path, swaps: int, rate: float) -> int:
     return len(faults)
 
 
-def _ask(store: SqliteStore, done: threading.Event, faults: list[str], asked: list[float], rate: float) -> None:
+def _ask(store: RowStore, done: threading.Event, faults: list[str], asked: list[float], rate: float) -> None:
     due = time.monotonic()
     while not done.is_set():
         try:

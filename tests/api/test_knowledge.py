@@ -38,8 +38,8 @@ def passages(gateway: Gateway) -> dict[str, str]:
         return {name: knowledge.document("handbook", name).passages[0].name for name in names}
 
 
-def get(gateway: Gateway, key: str, passage: str, base: str = "handbook") -> httpx.Response:
-    headers = {"authorization": f"Bearer {key}"}
+def get(gateway: Gateway, key: str, passage: str, base: str = "handbook", accept: str = "*/*") -> httpx.Response:
+    headers = {"authorization": f"Bearer {key}", "accept": accept}
     return httpx.get(f"{gateway.url}/v1/knowledge/{base}/passages/{passage}", headers=headers, timeout=30)
 
 
@@ -58,6 +58,41 @@ def test_a_citation_opens_to_the_letter_for_a_key_of_a_route_that_uses_the_base(
     text = WARRANTY.decode().rstrip("\n")
     assert text[body["start"] : body["end"]] == body["text"]
     assert WARRANTY[body["byte_start"] : body["byte_end"]].decode() == body["text"]
+
+
+def test_a_citation_has_what_stands_around_it_and_the_passages_beside_it(gateway: Gateway) -> None:
+    text = "# Lamp\n\n" + "\n\n".join(f"{'Oil burns. ' * 90}Part {number}." for number in range(3))
+    with open_knowledge(load_config(gateway.file), "uid:0") as knowledge:
+        knowledge.put("handbook", "long.md", text.encode(), Meta(licence="CC0", uri="https://a.test/lamp"))
+        first, second, third = (one.name for one in knowledge.document("handbook", "long.md").passages)
+    body = get(gateway, gateway.key, second).json()
+    assert (body["previous"], body["next"], body["licence"]) == (first, third, "CC0")
+    assert (len(body["before"]), len(body["after"])) == (500, 500)
+    assert text[body["start"] - 500 : body["end"] + 500] == body["before"] + body["text"] + body["after"]
+    narrow = get(gateway, gateway.key, f"{first}?around=3").json()
+    assert (narrow["previous"], narrow["before"], len(narrow["after"])) == (None, "", 3)
+    assert get(gateway, gateway.key, f"{first}?around=0&revision=1").json()["after"] == ""
+    assert get(gateway, gateway.key, f"{first}?revision=2").status_code == 404
+    for query in ("around=5001", "around=-1", "around=x", "around=٣", "start=3", "start=3&end=3", "revision=1.0"):
+        refused = get(gateway, gateway.key, f"{first}?{query}")
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, query.partition("=")[0]), query
+
+
+def test_a_citation_is_a_page_for_who_prefers_one(gateway: Gateway, passages: dict[str, str]) -> None:
+    hostile = b"# <script>alert(1)</script>\n\nThe <b>wick</b> burns.\n"
+    with open_knowledge(load_config(gateway.file), "uid:0") as knowledge:
+        knowledge.put("handbook", "hostile.md", hostile, Meta())
+        (one,) = knowledge.document("handbook", "hostile.md").passages
+    start = one.text.index("wick")
+    page = get(gateway, gateway.key, f"{one.name}?start={start}&end={start + 4}", accept="text/html")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "private, no-store"
+    assert '<mark id="quote">wick</mark>' in page.text
+    assert "<script" not in page.text
+    # Who may not read it gets no page either, and an error as ever.
+    hidden = get(gateway, gateway.key, passages["inner.md"], accept="text/html")
+    assert (hidden.status_code, hidden.json()["error"]["code"]) == (404, "not_found")
 
 
 def test_a_citation_is_not_there_for_who_may_not_read_it(gateway: Gateway, passages: dict[str, str]) -> None:

@@ -1,12 +1,13 @@
 """What of the configuration shapes a route's answers is part of its keys, and nothing else is."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from mainstay.assembly.caches import open_tier, shape_of
+from mainstay.assembly.caches import Caches, open_tier, shape_of
 from mainstay.assembly.targets import target_of
 from mainstay.caching.exact import Exact
 from mainstay.config import load_config
@@ -81,3 +82,20 @@ def test_what_keeps_answers_is_what_the_configuration_says(tmp_path: Path) -> No
 
     assert isinstance(open_tier(CacheConfig(), tmp_path, NullSeal()), Exact)
     assert isinstance(open_tier(CacheConfig(url="redis://127.0.0.1:1"), tmp_path, NullSeal()), RedisTier)
+
+
+def test_an_edit_of_where_answers_lie_holds_for_the_calls_after_it(tmp_path: Path) -> None:
+    from mainstay.caching.config import CacheConfig
+
+    async def main() -> None:
+        caches = Caches(tmp_path, NullSeal())
+        first = caches._open(CacheConfig())
+        same = caches._open(CacheConfig(memory="1MiB", disk="2MiB", wait="1s"))
+        other = caches._open(CacheConfig(disk=0))
+        back = caches._open(CacheConfig())
+        assert (first is same, other is first, back is other) == (True, False, False)
+        # A call that began before an edit ends with what it began with.
+        assert await first.get(b"k" * 32) is None
+        await caches.aclose()
+
+    asyncio.run(main())

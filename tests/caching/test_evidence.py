@@ -115,3 +115,26 @@ def test_the_file_is_for_its_owner_alone_and_holds_no_text(tmp_path: Path) -> No
     _evidence(path).add(0.0)
     assert path.stat().st_mode & 0o777 == 0o600
     assert set(path.read_text().split('"')[1::2]) == {"at", "rules", "r", "apart"}
+
+
+def test_that_others_have_written_shows_without_reading(tmp_path: Path) -> None:
+    one, other = _evidence(tmp_path / "f"), _evidence(tmp_path / "f")
+    seen = [other.moved()]
+    one.add(0.0)
+    seen.append(other.moved())
+    other.refresh()
+    assert [*seen, other.moved()] == [False, True, False]
+    (tmp_path / "f").unlink()
+    assert other.moved()
+    other.refresh()
+    assert (other.count, other.moved()) == (0, False)
+
+
+def test_somebody_switches_a_tier_off_and_on_again(tmp_path: Path) -> None:
+    one, other = _evidence(tmp_path / "f"), _evidence(tmp_path / "f", "other rules")
+    one.halt("it lies")
+    other.refresh()
+    assert (other.state, other.reason) == ("off", "switched off: it lies")
+    other.resume()
+    one.refresh()
+    assert (one.state, one.reason) == ("proving", "")

@@ -57,4 +57,4 @@ def test_a_text_passes_every_gate_against_itself(text: str) -> None:
 
 
 def test_gates_stand_in_the_order_that_is_promised() -> None:
-    assert [name for name, _ in GATES] == ["numbers", "names", "polarity"]
+    assert [name for name, _ in GATES] == ["numbers", "names", "polarity", "matter"]

@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mainstay.caching.index import Index, Known
+from mainstay.caching.index import Index, Known, read_reading, write_reading
 from mainstay.caching.verifier import Read
 from mainstay.encoders.minilm import DIMENSIONS
+from mainstay.encoders.tensors import pack
 
 _READ = Read(np.array([1], np.int32), np.zeros((1, 2), np.float16))
 
@@ -83,3 +85,33 @@ def test_clearing_leaves_nothing() -> None:
     index.add(b"p", _known(1), _vector(1))
     index.clear()
     assert len(index) == 0
+
+
+def test_only_what_is_left_is_retained() -> None:
+    index = Index(10)
+    for at in range(4):
+        index.add(b"p", _known(at, 50.0 + at), _vector(at))
+    index.retain({b"1", b"3", b"9"})
+    assert [index.expires(b"%d" % at) for at in range(4)] == [0.0, 51.0, 0.0, 53.0]
+    assert len(index) == 2
+
+
+def test_a_reading_is_written_and_read_again() -> None:
+    read = Read(np.array([7, 9], np.int32), np.ones((2, 3), np.float16))
+    vector, again = read_reading(write_reading(_vector(1), read))
+    assert np.array_equal(vector, _vector(1))
+    assert again.pieces.tolist() == [7, 9]
+    assert np.array_equal(again.inner, read.inner)
+
+
+@pytest.mark.parametrize("lost", ["vector", "pieces", "inner"])
+def test_a_reading_of_another_shape_is_refused(lost: str) -> None:
+    parts: dict[str, Any] = {
+        "vector": _vector(1),
+        "pieces": np.array([7], np.int32),
+        "inner": np.ones((1, 3), np.float16),
+    }
+    with pytest.raises(ValueError, match=r"shape|lacks"):
+        read_reading(pack({name: part for name, part in parts.items() if name != lost}, {}))
+    with pytest.raises(ValueError, match="shape"):
+        read_reading(pack({**parts, lost: np.ones((2, 2, 2), np.float16)}, {}))

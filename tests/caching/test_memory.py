@@ -60,3 +60,12 @@ def test_the_bytes_are_those_of_what_is_there(steps: list[tuple[int, int, bool]]
     assert memory.bytes <= 40_000
     assert len(memory) == len(there)
     assert memory.bytes == sum(sizes[number] + 1024 for number in there)
+
+
+def test_less_room_lets_go_at_once() -> None:
+    memory = Memory(16 * 2048)
+    for number in range(16):
+        memory.put(key(number), ENTRY, 1024, 0)
+    memory.resize(4 * 2048)
+    assert (len(memory), memory.bytes, memory.evictions) == (4, 4 * 2048, 12)
+    assert memory.get(key(15), 0, 0.0) == ENTRY

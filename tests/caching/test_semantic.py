@@ -4,13 +4,15 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from mainstay.caching.evidence import Evidence
-from mainstay.caching.port import Asked, Near
+from mainstay.caching.port import Asked, Near, Question, Questions
 from mainstay.caching.semantic import Semantic
 from mainstay.caching.semantic_config import SemanticConfig
 from mainstay.caching.verifier import Read
@@ -78,13 +80,15 @@ def tier(
     encoder: Any = None,
     sure: float = 1.0,
     draw: float = 0.99,
+    evidence: Evidence | None = None,
+    questions: Questions | None = None,
     **fields: Any,
 ) -> Semantic:
     config = SemanticConfig.model_validate({"similarity": 0.7, "start": "trust", "wait": "60s", **fields})
-    evidence = Evidence(None, "", 0.05, config.error)
+    evidence = evidence or Evidence(None, "", 0.05, config.error)
     verifier: Any = Sure(sure)
     reads: Any = encoder or Words()
-    found = Semantic("r", config, reads, verifier, evidence, Letters(), thread, lambda: draw)
+    found = Semantic("r", config, reads, verifier, evidence, Letters(), thread, lambda: draw, questions)
     found.settle()
     return found
 
@@ -145,9 +149,9 @@ def test_what_the_verifier_doubts_is_no_hit(thread: ThreadPoolExecutor) -> None:
 
 def test_two_neighbours_that_ask_different_things_give_no_hit(thread: ThreadPoolExecutor) -> None:
     cache = tier(thread)
-    keep(cache, "turn the big kitchen light on", "turn the big kitchen light off")
-    # It names neither, so both pass; only one can be meant.
-    assert find(cache, "turn the big kitchen light") is None
+    keep(cache, "How do I test the big old red pump?", "How do I confirm the big old red pump?")
+    # It may stand for either; only one can be meant.
+    assert find(cache, "How do I check the big old red pump?") is None
     assert cache.standing.stopped["margin"] == 1
 
 
@@ -261,3 +265,72 @@ def test_a_partition_that_holds_nothing_costs_no_reading(thread: ThreadPoolExecu
     cache = tier(thread, encoder=encoder)
     assert find(cache, "How can I reset the old router?") is None
     assert encoder.read_texts == []
+
+
+class Board:
+    """Questions that workers of one process tell each other."""
+
+    def __init__(self) -> None:
+        self.told: list[Question] = []
+        self.left: set[bytes] | None = None
+
+    def reader(self) -> "Questions":
+        return _Reader(self)
+
+
+class _Reader:
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._heard = 0
+
+    def tell(self, question: Question, owner: tuple[str, str]) -> None:
+        self._board.told.append(question)
+
+    def heard(self) -> tuple[list[Question], set[bytes] | None]:
+        new, self._heard = self._board.told[self._heard :], len(self._board.told)
+        left = self._board.left
+        return [one for one in new if left is None or one.key in left], left
+
+
+def test_what_one_worker_was_asked_another_finds(thread: ThreadPoolExecutor) -> None:
+    board = Board()
+    one, other = tier(thread, questions=board.reader()), tier(thread, questions=board.reader())
+    keep(one, "How do I reset the old router?")
+    near = find(other, "How can I reset the old router?")
+    assert near is not None
+    assert near.key == asked("How do I reset the old router?").key
+    late = tier(thread, questions=board.reader())
+    assert late.standing.entries == 1
+
+
+def test_what_was_dropped_is_near_in_no_worker(thread: ThreadPoolExecutor) -> None:
+    board = Board()
+    cache = tier(thread, questions=board.reader())
+    keep(cache, "How do I reset the old router?", "Which bread needs no oven?")
+    board.left = {asked("Which bread needs no oven?").key}
+    assert find(cache, "How can I reset the old router?") is None
+    assert cache.standing.entries == 1
+
+
+def test_readings_of_another_model_are_not_compared(thread: ThreadPoolExecutor) -> None:
+    board = Board()
+    keep(tier(thread, questions=board.reader()), "How do I reset the old router?")
+    (told,) = board.told
+    board.told = [replace(told, rules="another"), replace(told, key=b"k", reading=b"torn")]
+    assert tier(thread, questions=board.reader()).standing.entries == 0
+
+
+def test_a_tier_that_is_switched_off_or_begun_anew_elsewhere_knows_it_at_its_next_use(
+    thread: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    def evidence() -> Evidence:
+        return Evidence(tmp_path / "r.jsonl", "", 0.05, 0.01)
+
+    cache = tier(thread, evidence=evidence())
+    keep(cache, "How do I reset the old router?")
+    assert find(cache, "How can I reset the old router?") is not None
+    evidence().halt("it lies")
+    assert find(cache, "How can I reset the old router?") is None
+    assert (cache.standing.state, cache.standing.reason) == ("off", "switched off: it lies")
+    evidence().resume()
+    assert find(cache, "How can I reset the old router?") is not None

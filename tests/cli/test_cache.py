@@ -3,6 +3,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 from mainstay.caching.exact import Exact
 from mainstay.store.sealing import NullSeal
 from support.answers import make_entry
@@ -40,3 +42,20 @@ def test_what_is_to_go_is_named_in_one_way(here: Here) -> None:
         code, _, errors = here(f"cache evict{words}")
         assert code == 2
         assert "Name one of these" in errors
+
+
+def test_a_semantic_cache_is_seen_switched_and_begun_anew(here: Here, tmp_path: Path) -> None:
+    assert here("cache status")[:2] == (0, "No route has a semantic cache.\n")
+    file = tmp_path / "mainstay.yaml"
+    config = yaml.safe_load(file.read_text())
+    route = next(iter(config["routes"]))
+    config["routes"][route]["cache"] = {"semantic": {}}
+    file.write_text(yaml.safe_dump(config))
+    assert f"{route}: proving; 0 of 0 compared hits disagreed, at most 100.00% are wrong" in here("cache status")[1]
+    assert "off (switched off: refunds)" in here(f"cache off {route} --why refunds")[1]
+    assert json.loads(here("cache status --json")[1])[0]["state"] == "off"
+    assert "proving" in here(f"cache on {route}")[1]
+    assert "proving" in here(f"cache reset {route}")[1]
+    code, _, errors = here("cache reset nobody")
+    assert code == 2
+    assert "has no semantic cache" in errors

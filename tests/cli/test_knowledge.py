@@ -128,6 +128,12 @@ def test_what_is_retracted_is_not_read_again(run: Run, docs: Path) -> None:
     assert run("retract", "handbook", "--fact", "trims the wick", "--erase", "--why", "Asked for.")[0] == 0
     assert found(run, "wick dusk") == []
     assert run("retract", "handbook", "--fact", "is nowhere", "--why", "Asked for.")[0] == 1
+    ((number, what, _, _, who, why, erased),) = [
+        line.split("\t") for line in run("retractions", "handbook")[1].splitlines()
+    ]
+    assert (what, who, why, erased) == ("fact", f"uid:{os.getuid()}", "Asked for.", "erased")
+    assert run("retract", "handbook", number, "--undo", "--why", "A mistake.")[0] == 0
+    assert json.loads(run("retractions", "handbook", "--json")[1]) == []
 
 
 def test_documents_of_a_group_are_seen_by_that_group(run: Run, tmp_path: Path) -> None:
@@ -226,3 +232,44 @@ def test_changes_are_noted_in_the_audit_log(run: Run, docs: Path, monkeypatch: p
 def test_a_base_that_is_not_there_is_one_sentence(run: Run, line: str) -> None:
     verb, *rest = line.split()
     assert run(verb, "nowhere", *rest) == (1, "", "mainstay: There is no knowledge base 'nowhere'.\n")
+
+
+def test_rows_of_a_table_are_documents_as_the_command_says(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "faq.csv").write_text("key,question,answer\na,Why?,So.\nb,How?,Thus.\n")
+    words = ("add", "handbook", "faq.csv", "--text", "answer", "--id", "key")
+    assert run(*words)[1].startswith("faq.csv: 2 added")
+    assert found(run, "Thus")[0]["document"] == "faq.csv#b"
+    assert found(run, "Thus")[0]["text"] == "Thus."
+    assert "1 added, 2 gone" in run("add", "handbook", "faq.csv", "--whole")[1]
+    assert found(run, "Thus")[0]["document"] == "faq.csv"
+
+
+def test_sources_of_the_configuration_are_listed_as_they_stand(run: Run, docs: Path, tmp_path: Path) -> None:
+    assert run("sources", "handbook") == (0, "", "")
+    (tmp_path / "mainstay.yaml").write_text(
+        CONFIG.replace("{embedder: none}", "{sources: [{path: docs, every: 1h}]}", 1)
+    )
+    assert run("sources", "handbook")[1].split("\t")[2:4] == ["1h", "never"]
+    assert run("add", "handbook")[0] == 0
+    cells = run("sources", "handbook")[1].split("\t")
+    assert (cells[0], cells[3] != "never", cells[5]) == ("docs", True, "2")
+    assert json.loads(run("sources", "handbook", "--json")[1])[0]["documents"] == 2
+    assert run("sources", "lost")[0] == 1
+
+
+def test_what_makes_no_sense_is_a_sentence_and_changes_nothing(run: Run, docs: Path, tmp_path: Path) -> None:
+    run("add", "handbook", "docs/")
+    (tmp_path / "junk").write_bytes(b"junk")
+    for words, said in (
+        (("export", "handbook", "lost/x"), "cannot be written"),
+        (("export", "handbook", "docs"), "cannot be written"),
+        (("import", "third", "junk"), "not an archive"),
+        (("import", "third", "lost"), "There is no file"),
+        (("edit", "handbook", "docs/keepers.md", "--text", " ", "--why", "x"), "retract it"),
+        (("build", "handbook", "a b"), "choose another name"),
+        (("add", "a/b", "docs"), "choose another name"),
+    ):
+        code, _, told = run(*words)
+        assert (code, said in told, "Traceback" in told) == (1, True, False), words
+    assert "third" not in run("list")[1]
+    assert len(found(run, "wick dusk")) == 1

@@ -77,7 +77,7 @@ def test_any_cutting_of_any_stream_is_the_same_answer(vendor: Vendor, caller: Ca
 @each_vendor
 @each_caller
 @given(st.data())
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_many_cuttings_are_the_same_answer(vendor: Vendor, caller: Caller, data: st.DataObject) -> None:
     check_cutting(vendor, caller, data)
 

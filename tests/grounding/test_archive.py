@@ -9,13 +9,14 @@ import pytest
 
 from mainstay.core.errors import Conflict, InvalidRequest
 from mainstay.grounding.port import Change, Meta
-from mainstay.grounding.sqlite import SqliteStore, open_store
+from mainstay.grounding.store import RowStore
 from support.knowledge import DIMENSIONS, ME, asked, cut, embed, first
+from support.stores import Opener
 
 
 @pytest.fixture
-def whole(tmp_path: Path) -> SqliteStore:
-    store = open_store(tmp_path / "one", "base", first=first())
+def whole(opener: Opener) -> RowStore:
+    store = opener(first=first())
     for name, text in (("a", "One é.\n\nTwo 😀."), ("b", "Secret Jonquil.\n\nOpen."), ("c", "Gone Tansy.")):
         meta = Meta(title=name, groups=("sales",) if name == "a" else (), fields={"x": "y"}, read_at=5)
         store.put(name, text, *_cut(text, meta))
@@ -33,7 +34,7 @@ def _cut(text: str, meta: Meta):  # type: ignore[no-untyped-def]  # the rest of 
     return slices, meta, ME, vectors
 
 
-def state(store: SqliteStore) -> object:
+def state(store: RowStore) -> object:
     return [
         (
             version.name,
@@ -49,11 +50,11 @@ def state(store: SqliteStore) -> object:
     ]
 
 
-def test_a_base_is_the_same_after_a_round_trip(whole: SqliteStore, tmp_path: Path) -> None:
+def test_a_base_is_the_same_after_a_round_trip(whole: RowStore, opener: Opener, tmp_path: Path) -> None:
     file = tmp_path / "base.zip"
     assert whole.export(file) == file.stat().st_size
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    other = open_store(tmp_path / "two", "base")
+    other = opener(place="two")
     written = other.import_(file, Change("me", "moved"))
     assert state(other) == state(whole)
     assert written.seq == other.resolve().seq
@@ -64,8 +65,6 @@ def test_a_base_is_the_same_after_a_round_trip(whole: SqliteStore, tmp_path: Pat
     stones = [(one.kind, one.name, one.sha256, one.who, one.why) for one in whole.tombstones()]
     assert [(one.kind, one.name, one.sha256, one.who, one.why) for one in other.tombstones()] == stones
     assert other.history(most=1)[0].what == "import"
-    whole.shut()
-    other.shut()
 
 
 def _all():  # type: ignore[no-untyped-def]  # one line
@@ -74,28 +73,28 @@ def _all():  # type: ignore[no-untyped-def]  # one line
     return Access(every=True)
 
 
-def test_words_that_were_retracted_are_not_in_an_archive_and_stay_out(whole: SqliteStore, tmp_path: Path) -> None:
+def test_words_that_were_retracted_are_not_in_an_archive_and_stay_out(
+    whole: RowStore, opener: Opener, tmp_path: Path
+) -> None:
     file = tmp_path / "base.zip"
     whole.export(file)
     with zipfile.ZipFile(file) as packed:
         raw = b"".join(packed.read(name) for name in packed.namelist()).lower()
     assert b"jonquil" not in raw
     assert b"tansy" not in raw
-    other = open_store(tmp_path / "two", "base")
+    other = opener(place="two")
     other.import_(file, ME)
     for name, text in (("c", "New."), ("d", "Gone Tansy."), ("e", "It says: jonquil.")):
         with pytest.raises(Conflict):
             other.put(name, text, cut("one", text)[0], Meta(), ME)
     assert "jonquil" not in str(asked(other, "jonquil", "Secret Jonquil.")[1]).lower()
     assert asked(other, "open", "Open.")[1][0][1] == "Open."
-    whole.shut()
-    other.shut()
 
 
-def test_what_was_retracted_here_stays_out_of_what_is_read_in(whole: SqliteStore, tmp_path: Path) -> None:
+def test_what_was_retracted_here_stays_out_of_what_is_read_in(whole: RowStore, opener: Opener, tmp_path: Path) -> None:
     file = tmp_path / "base.zip"
     whole.export(file)
-    other = open_store(tmp_path / "two", "base")
+    other = opener(place="two")
     other.put("b", "Open.", cut("one", "Open.")[0], Meta(), ME)
     other.retract(ME, document="b")
     with pytest.raises(Conflict, match="has documents"):
@@ -103,11 +102,9 @@ def test_what_was_retracted_here_stays_out_of_what_is_read_in(whole: SqliteStore
     other.collect(ME, window=0)
     other.import_(file, ME)
     assert set(other.documents()) == {"a"}
-    whole.shut()
-    other.shut()
 
 
-def test_an_archive_that_was_changed_is_refused_whole(whole: SqliteStore, tmp_path: Path) -> None:
+def test_an_archive_that_was_changed_is_refused_whole(whole: RowStore, opener: Opener, tmp_path: Path) -> None:
     file = tmp_path / "base.zip"
     whole.export(file)
     changed = tmp_path / "changed.zip"
@@ -115,7 +112,7 @@ def test_an_archive_that_was_changed_is_refused_whole(whole: SqliteStore, tmp_pa
         for name in old.namelist():
             data = old.read(name)
             new.writestr(name, data.replace(b"Open", b"Shut") if name == "texts.jsonl" else data)
-    other = open_store(tmp_path / "two", "base")
+    other = opener(place="two")
     with pytest.raises(InvalidRequest, match="was changed"):
         other.import_(changed, ME)
     (tmp_path / "text").write_text("no archive")
@@ -126,5 +123,3 @@ def test_an_archive_that_was_changed_is_refused_whole(whole: SqliteStore, tmp_pa
     with pytest.raises(InvalidRequest, match="another Mainstay"):
         other.import_(tmp_path / "newer.zip", ME)
     assert other.documents() == {}
-    whole.shut()
-    other.shut()

@@ -1,7 +1,6 @@
 """A passage, a stretch or a fact is put right in one transaction; its neighbours stay what they are."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,15 +9,16 @@ from numpy.typing import NDArray
 from mainstay.core.errors import Conflict, InvalidRequest, NotFound
 from mainstay.grounding.corrections import moved
 from mainstay.grounding.port import Access, Meta, Slice
-from mainstay.grounding.sqlite import SqliteStore, open_store
+from mainstay.grounding.store import RowStore
 from support.knowledge import ME, embed, first, paragraphs
+from support.stores import Opener
 
 TEXT = "Fees are 5 pounds.\n\nWarranty lasts two years.\n\nTwo years is long, two years it is."
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = open_store(tmp_path, "base", first=first())
+def store(opener: Opener) -> Iterator[RowStore]:
+    opened = opener(first=first())
     opened.put("a", TEXT, paragraphs(TEXT), Meta(), ME, vectors(TEXT))
     opened.put("b", "Two years here.", paragraphs("Two years here."), Meta(), ME, vectors("Two years here."))
     yield opened
@@ -29,7 +29,7 @@ def vectors(text: str) -> NDArray[np.float32]:
     return embed([text[one.start : one.end] for one in paragraphs(text)])
 
 
-def said(store: SqliteStore, document: str = "a") -> list[str]:
+def said(store: RowStore, document: str = "a") -> list[str]:
     return [one.text for one in store.passages(document)]
 
 
@@ -37,7 +37,7 @@ def embedded(meta: Meta, slices: Sequence[Slice], texts: Sequence[str]) -> NDArr
     return embed(texts)
 
 
-def test_a_passage_is_corrected_and_its_neighbours_keep_their_names(store: SqliteStore) -> None:
+def test_a_passage_is_corrected_and_its_neighbours_keep_their_names(store: RowStore) -> None:
     before = store.passages("a")
     written = store.correct("Warranty lasts for three long years.", ME, passage=before[1].name, embed=embedded)
     after = store.passages("a")
@@ -53,7 +53,7 @@ def test_a_passage_is_corrected_and_its_neighbours_keep_their_names(store: Sqlit
         assert best.score == pytest.approx(1.0)
 
 
-def test_a_stretch_is_corrected_at_the_revision_that_was_looked_at(store: SqliteStore) -> None:
+def test_a_stretch_is_corrected_at_the_revision_that_was_looked_at(store: RowStore) -> None:
     at = TEXT.index("5")
     store.correct("7", ME, document="a", start=at, end=at + 1, expect=1)
     assert said(store)[0] == "Fees are 7 pounds."
@@ -62,7 +62,7 @@ def test_a_stretch_is_corrected_at_the_revision_that_was_looked_at(store: Sqlite
     assert len(store.lacking()) == 1
 
 
-def test_a_fact_is_corrected_wherever_it_stands(store: SqliteStore) -> None:
+def test_a_fact_is_corrected_wherever_it_stands(store: RowStore) -> None:
     written = store.correct_fact("two  years", "three years", ME, embed=embedded)
     assert said(store)[1:] == ["Warranty lasts three years.", "three years is long, three years it is."]
     assert said(store, "b") == ["three years here."]
@@ -72,19 +72,19 @@ def test_a_fact_is_corrected_wherever_it_stands(store: SqliteStore) -> None:
         store.correct_fact("two years", "x", ME)
 
 
-def test_a_fact_is_corrected_in_one_passage_only(store: SqliteStore) -> None:
+def test_a_fact_is_corrected_in_one_passage_only(store: RowStore) -> None:
     store.correct_fact("two years", "a month", ME, passage=store.passages("a")[1].name)
     assert said(store)[1:] == ["Warranty lasts a month.", "Two years is long, two years it is."]
     store.correct_fact("two years", "a day", ME, document="a")
     assert said(store, "b") == ["Two years here."]
 
 
-def test_a_passage_that_is_put_right_to_nothing_is_gone(store: SqliteStore) -> None:
+def test_a_passage_that_is_put_right_to_nothing_is_gone(store: RowStore) -> None:
     store.correct("", ME, passage=store.passages("a")[1].name)
     assert said(store) == ["Fees are 5 pounds.", "Two years is long, two years it is."]
 
 
-def test_another_edit_meanwhile_is_kept(store: SqliteStore) -> None:
+def test_another_edit_meanwhile_is_kept(store: RowStore) -> None:
     tries = []
 
     def late(meta: Meta, slices: Sequence[Slice], texts: Sequence[str]) -> NDArray[np.float32]:
@@ -98,7 +98,7 @@ def test_another_edit_meanwhile_is_kept(store: SqliteStore) -> None:
     assert len(tries) == 2
 
 
-def test_what_is_not_there_cannot_be_corrected(store: SqliteStore) -> None:
+def test_what_is_not_there_cannot_be_corrected(store: RowStore) -> None:
     with pytest.raises(NotFound):
         store.correct("x", ME, passage="none")
     with pytest.raises(NotFound):

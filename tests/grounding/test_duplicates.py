@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from mainstay.grounding.config import SourceConfig
 from mainstay.grounding.duplicates import Duplicates
-from mainstay.grounding.ingest import Tools, add_text
-from mainstay.grounding.port import Change, Meta
+from mainstay.grounding.ingest import add_file
+from mainstay.grounding.matter import Matter
+from mainstay.grounding.port import Change
+from mainstay.grounding.reports import Tools
+from mainstay.grounding.shelf import Fetched
 from mainstay.grounding.sqlite import SqliteStore, open_store
 
 CHANGE = Change("ann", "a test")
@@ -19,7 +23,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     """A base of a few documents, one of them for some only."""
     found = open_store(tmp_path, "kb")
     for name, text, groups in (("leave", LEAVE, ("hr",)), ("copy", LEAVE, ()), ("tea", "Tea is at four o'clock.", ())):
-        add_text(found, name, text, Meta(groups=groups), Tools(), CHANGE)
+        at_hand = SourceConfig.model_construct(name="api")
+        add_file(found, name, Fetched(text.encode()), Matter(groups=groups), at_hand, Tools(), CHANGE)
     yield found
     found.shut()
 

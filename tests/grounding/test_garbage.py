@@ -6,26 +6,28 @@ import pytest
 
 from mainstay.core.errors import Conflict, NotFound
 from mainstay.grounding.port import Access, Meta
-from mainstay.grounding.sqlite import SqliteStore, open_store
+from mainstay.grounding.sqlite import open_store
+from mainstay.grounding.store import RowStore
 from support.knowledge import DIMENSIONS, ME, cut, first
+from support.stores import Opener
 
 ALL = Access()
 
 
-def put(store: SqliteStore, text: str, document: str = "a") -> None:
+def put(store: RowStore, text: str, document: str = "a") -> None:
     slices, vectors = cut("one", text)
     store.put(document, text, slices, Meta(), ME, vectors)
 
 
-def at(store: SqliteStore, **pin: int | str) -> list[str]:
+def at(store: RowStore, **pin: int | str) -> list[str]:
     with store.pin(**pin) as pinned:  # type: ignore[arg-type]  # its own words
         hits = pinned.lexical(["state"], ALL, 9)
         return [one.text for one in pinned.read([hit.row for hit in hits], ALL).values()]
 
 
-def test_what_is_superseded_is_removed_but_for_labels_leases_and_the_window(tmp_path: Path) -> None:
+def test_what_is_superseded_is_removed_but_for_labels_leases_and_the_window(opener: Opener) -> None:
     now = [1_000_000]
-    store = open_store(tmp_path, "base", first=first(), clock=lambda: now[0])
+    store = opener(first=first(), clock=lambda: now[0])
     for number in range(6):
         now[0] += 1000
         put(store, f"state {number}")
@@ -55,9 +57,9 @@ def test_what_is_superseded_is_removed_but_for_labels_leases_and_the_window(tmp_
     store.shut()
 
 
-def test_a_lease_ends_by_itself(tmp_path: Path) -> None:
+def test_a_lease_ends_by_itself(opener: Opener) -> None:
     now = [1_000_000]
-    store = open_store(tmp_path, "base", first=first(), clock=lambda: now[0])
+    store = opener(first=first(), clock=lambda: now[0])
     put(store, "state 0")
     store.lease(store.resolve(), 1)
     put(store, "state 1")
@@ -67,9 +69,9 @@ def test_a_lease_ends_by_itself(tmp_path: Path) -> None:
     store.shut()
 
 
-def test_a_retired_version_goes_with_the_window_and_cannot_be_gone_back_to(tmp_path: Path) -> None:
+def test_a_retired_version_goes_with_the_window_and_cannot_be_gone_back_to(opener: Opener) -> None:
     now = [1_000_000]
-    store = open_store(tmp_path, "base", first=first(), clock=lambda: now[0])
+    store = opener(first=first(), clock=lambda: now[0])
     put(store, "state one\n\nstate two")
     store.create("v1", ME, embedder="hash", dimensions=DIMENSIONS, chunker="two", parent="v0")
     store.replay("v1", ME, lambda _document, text, _meta: cut("two", text))
@@ -87,8 +89,8 @@ def test_a_retired_version_goes_with_the_window_and_cannot_be_gone_back_to(tmp_p
     store.shut()
 
 
-def test_a_pinned_reader_still_sees_what_is_removed_meanwhile(tmp_path: Path) -> None:
-    store = open_store(tmp_path, "base", first=first())
+def test_a_pinned_reader_still_sees_what_is_removed_meanwhile(opener: Opener) -> None:
+    store = opener(first=first())
     put(store, "state old")
     with store.pin() as pinned:
         put(store, "state new")

@@ -13,8 +13,10 @@ import pytest
 from mainstay.core.errors import InvalidRequest, NotFound, Unavailable, Unreadable
 from mainstay.grounding.chunks import Sizes
 from mainstay.grounding.config import IngestLimitsConfig, SourceConfig
-from mainstay.grounding.ingest import Progress, Report, Tools, add_text, ingest
-from mainstay.grounding.port import Access, Change, Meta, Version
+from mainstay.grounding.ingest import add_file, ingest
+from mainstay.grounding.matter import Matter
+from mainstay.grounding.port import Access, Change, Version
+from mainstay.grounding.reports import Progress, Report, Tools
 from mainstay.grounding.shelf import Fetched
 from mainstay.grounding.sqlite import SqliteStore, open_store
 
@@ -47,6 +49,7 @@ def folder(tmp_path: Path) -> Path:
 
 def bring(store: SqliteStore, folder: Path, tools: Tools = Tools(), **more: object) -> Report:  # noqa: B008 - it is frozen
     options = {name: more.pop(name) for name in ("again", "prune", "progress", "stop", "version") if name in more}
+    more = {"rows": {"split": False}, **more}
     return ingest(store, SourceConfig(path=str(folder), **more), tools, CHANGE, **options)  # type: ignore[arg-type]  # given
 
 
@@ -135,6 +138,92 @@ def test_what_was_retracted_is_left_out_however_often_it_is_read(store: SqliteSt
     (folder / "copy.md").write_text((folder / "leave.md").read_text())
     assert bring(store, folder).refused == 2
     assert "docs/leave.md" not in store.documents()
+
+
+def test_what_was_retracted_is_not_even_parsed(store: SqliteStore, folder: Path) -> None:
+    bring(store, folder)
+    store.retract(CHANGE, document="docs/leave.md")
+    store.retract(CHANGE, document="docs/run.py")
+    (folder / "run.py").write_text("def run():\n    return 2\n")
+    # The same bytes as those that were retracted, under another name.
+    (folder / "copy.md").write_text(f"# Leave\n\n{LEAVE}\n")
+    judged: list[str] = []
+
+    def suspect(text: str) -> bool:
+        judged.append(text)
+        return False
+
+    report = bring(store, folder, Tools(suspect=suspect))
+    assert (report.refused, report.unchanged, report.added, judged) == (3, 1, 0, [])
+
+
+def test_rows_are_documents_and_one_that_changed_is_one_that_changed(store: SqliteStore, folder: Path) -> None:
+    rows = folder / "faq.jsonl"
+    lines = [
+        '{"id": 1, "text": "The wick burns.", "title": "Wick", "lang": "en"}',
+        '{"id": "b/2", "text": "Oil lasts."}',
+    ]
+    rows.write_text("\n".join(lines) + "\n")
+    report = bring(store, folder, rows={})
+    assert (report.added, report.problems) == (6, [])
+    found = texts(store)
+    assert (found["docs/faq.jsonl#1"], found["docs/faq.jsonl#b/2"]) == (["The wick burns."], ["Oil lasts."])
+    assert sorted(text for name, (text,) in found.items() if "staff.csv#" in name) == [
+        "name: Ann\ntown: Bonn",
+        "name: Bob\ntown: Ulm",
+    ]
+    known = store.documents()["docs/faq.jsonl#1"]
+    assert (known.title, known.kind, known.fields) == (
+        "Wick",
+        "text/plain",
+        {"id": "1", "lang": "en", "source": "docs"},
+    )
+    assert store.documents()["docs/faq.jsonl#b/2"].title == "faq"
+    rows.write_text("\n".join(['{"id": 3, "text": "A new row."}', lines[0], lines[1].replace("lasts", "ends")]))
+    report = bring(store, folder, rows={})
+    assert (report.added, report.changed, report.unchanged, report.closed) == (1, 1, 5, 0)
+    rows.write_text(lines[0])
+    report = bring(store, folder, rows={})
+    assert (report.unchanged, report.closed, texts(store)["docs/faq.jsonl#1"]) == (5, 2, ["The wick burns."])
+
+
+def test_a_row_that_cannot_be_read_takes_no_other_out(store: SqliteStore, folder: Path) -> None:
+    rows = folder / "faq.jsonl"
+    rows.write_text('{"id": 1, "text": "One."}\n{"id": 2, "text": "Two."}\n')
+    bring(store, folder, rows={})
+    rows.write_text('{"id": 1, "text": "One."}\n{"id": 2, "text": \n{"id": 3, "groups": "a b", "text": "Three."}\n')
+    report = bring(store, folder, rows={})
+    assert [(one.document, one.message.partition(";")[0]) for one in report.problems] == [
+        ("docs/faq.jsonl line 2", "is no JSON object"),
+        ("docs/faq.jsonl#3", "has a row whose 'groups' are no names"),
+    ]
+    assert (report.closed, texts(store)["docs/faq.jsonl#2"]) == (0, ["Two."])
+    report = bring(store, folder, Tools(limits=IngestLimitsConfig(rows=1)), rows={})
+    assert {one.message.partition(";")[0] for one in report.problems} >= {"has more than the 1 rows that are read"}
+    assert "docs/faq.jsonl#2" in texts(store)
+
+
+def test_a_file_becomes_rows_and_one_document_again_as_its_source_says(store: SqliteStore, folder: Path) -> None:
+    bring(store, folder)
+    report = bring(store, folder, rows={})
+    assert (report.added, report.closed, report.unchanged) == (2, 1, 2)
+    report = bring(store, folder)
+    assert (report.added, report.closed, report.unchanged) == (1, 2, 2)
+
+
+def test_a_row_that_was_retracted_stays_out_and_a_stop_leaves_the_rest_as_it_was(
+    store: SqliteStore, folder: Path
+) -> None:
+    rows = folder / "faq.jsonl"
+    rows.write_text("".join(f'{{"id": {number}, "text": "Row {number}."}}\n' for number in range(4)))
+    bring(store, folder, rows={})
+    store.retract(CHANGE, document="docs/faq.jsonl#2")
+    report = bring(store, folder, rows={}, again=True)
+    assert (report.refused, report.changed) == (1, 7)
+    stop = threading.Event()
+    stop.set()
+    report = bring(store, folder, rows={}, stop=stop)
+    assert (report.stopped, report.closed) == (True, 0)
 
 
 def test_a_file_that_cannot_be_read_is_a_row_and_what_was_known_of_it_stays(store: SqliteStore, folder: Path) -> None:
@@ -249,18 +338,32 @@ def test_addresses_are_fetched_and_what_their_server_says_is_gone_is_closed(stor
 def test_one_file_may_be_a_source_and_a_text_may_be_put_as_it_is(store: SqliteStore, folder: Path) -> None:
     assert bring(store, folder / "leave.md").added == 1
     assert set(store.documents()) == {"leave.md"}
-    report = add_text(store, "note", "a\r\nb", Meta(kind="text/plain"), Tools(), CHANGE)
+    at_hand = SourceConfig.model_construct(name="api")
+    report = add_file(store, "note", Fetched(b"a\r\nb"), Matter(), at_hand, Tools(), CHANGE)
     assert (report.added, report.passages) == (1, 1)
     assert texts(store)["note"] == ["a\nb"]
-    with pytest.raises(Unreadable, match="holds no text"):
-        add_text(store, "empty", " ", Meta(), Tools(), CHANGE)
+    assert add_file(store, "empty", Fetched(b" "), Matter(), at_hand, Tools(), CHANGE).skipped == 1
+
+
+def test_a_file_of_rows_that_is_put_again_has_the_rows_that_it_has_now(store: SqliteStore) -> None:
+    at_hand = SourceConfig.model_construct(name="api")
+
+    def put(data: bytes) -> Report:
+        return add_file(store, "faq.csv", Fetched(data), Matter(), at_hand, Tools(), CHANGE)
+
+    assert put(b"id,text\na,One.\nb,Two.\n").added == 2
+    add_file(store, "faq.csv2", Fetched(b"Other."), Matter(), at_hand, Tools(), CHANGE)
+    report = put(b"id,text\nb,Two.\nc,Three.\n")
+    assert (report.added, report.changed, report.closed) == (1, 1, 1)
+    assert set(store.documents()) == {"faq.csv#b", "faq.csv#c", "faq.csv2"}
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from mainstay.grounding.config import SourceConfig
-from mainstay.grounding.ingest import Tools, ingest
+from mainstay.grounding.ingest import ingest
+from mainstay.grounding.reports import Tools
 from mainstay.grounding.port import Change
 from mainstay.grounding.sqlite import open_store
 

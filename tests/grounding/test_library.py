@@ -68,10 +68,10 @@ def test_a_question_finds_what_another_process_has_just_put_in(tmp_path: Path) -
 
 def test_a_passage_opens_for_who_may_read_it(tmp_path: Path) -> None:
     name = put(tmp_path, "a.md", TEXT, groups=("staff",))
-    opened = under(tmp_path, lambda one: one.open_passage("handbook", name, Access(frozenset({"staff"}))))
-    assert opened.source.text == TEXT
+    opened = under(tmp_path, lambda one: one.open_passage("handbook", name, Access(frozenset({"staff"})), 5))
+    assert opened.opened.source.text == TEXT
     with pytest.raises(NotFound):
-        under(tmp_path, lambda one: one.open_passage("handbook", name, Access()))
+        under(tmp_path, lambda one: one.open_passage("handbook", name, Access(), 5))
 
 
 class Counted:

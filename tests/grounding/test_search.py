@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mainstay.core.errors import Unavailable
 from mainstay.core.sources import Found
+from mainstay.grounding.config import SearchConfig
 from mainstay.grounding.port import Access, Question
-from mainstay.grounding.search import Tuning, search
+from mainstay.grounding.search import Manner, Tuning, manner_of, search
 from support.snapshots import Letters, MemorySnapshot, source
 
 _TEXTS = (
@@ -225,3 +226,10 @@ def test_an_empty_base_finds_nothing() -> None:
     embedder = Letters()
     assert search(MemorySnapshot((), embedder), Question("capital"), embedder).sources == ()
     assert search(MemorySnapshot(()), Question("")).sources == ()
+
+
+def test_a_row_of_the_configuration_says_how_its_base_is_searched() -> None:
+    assert manner_of(SearchConfig()) == Manner(Tuning(reranked=0))
+    rerank = {"model": "reader", "most": 7}
+    row = {"candidates": 50, "meaning": 0.2, "diversity": 0.3, "neighbours": 1, "rerank": rerank}
+    assert manner_of(SearchConfig.model_validate(row)).tuning == Tuning(50, 0.2, 0.3, 1, 7)

@@ -156,8 +156,18 @@ def test_a_search_that_takes_too_long_has_found_nothing_and_is_recorded() -> Non
     events = run(ground(ScriptedLibrary(REFUNDS, delay=30), within=0.01), call, model)
     assert text_of(events) == "Hm."
     assert call.record.grounding.late == ["search"]
-    assert call.record.grounding.nothing
-    assert "nothing was found" in model.calls[0].ask.prompt.messages[0].parts[0].text
+    assert (call.record.grounding.nothing, call.record.grounding.search) == (False, "late")
+    assert "could not be searched" in model.calls[0].ask.prompt.messages[0].parts[0].text
+    (told,) = [event for event in events if isinstance(event, Grounded)]
+    assert (told.nothing, told.search) == (False, "late")
+
+
+def test_a_search_that_came_too_late_is_not_said_to_have_found_nothing() -> None:
+    late = ScriptedLibrary(REFUNDS, delay=30)
+    events = run(ground(late, within=0.01, nothing="say", late="Ask again."), a_call(), Model(["No."]))
+    assert text_of(events) == "Ask again."
+    with pytest.raises(Unavailable, match="in time"):
+        run(ground(late, within=0.01, nothing="refuse"), a_call(), Model(["No."]))
 
 
 @pytest.mark.parametrize("stream", [False, True])

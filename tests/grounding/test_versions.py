@@ -2,49 +2,49 @@
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from mainstay.core.errors import Conflict, NotFound
 from mainstay.core.sources import Pin
 from mainstay.grounding.port import Access, Change, Meta
-from mainstay.grounding.sqlite import SqliteStore, open_store
+from mainstay.grounding.store import RowStore
 from mainstay.grounding.versions import Difference, Pending
 from support.knowledge import DIMENSIONS, ME, cut, first, halves, paragraphs
+from support.stores import Opener
 
 ALL = Access()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = open_store(tmp_path, "base", first=first())
+def store(opener: Opener) -> Iterator[RowStore]:
+    opened = opener(first=first())
     yield opened
     opened.shut()
 
 
-def put(store: SqliteStore, document: str, text: str, version: str = "") -> None:
+def put(store: RowStore, document: str, text: str, version: str = "") -> None:
     live = next(one for one in store.versions() if version in (one.name, "") and (version or one.state == "live"))
     slices, vectors = cut(live.chunker, text)
     store.put(document, text, slices, Meta(), ME, vectors, version)
 
 
-def texts(store: SqliteStore, version: str = "") -> list[str]:
+def texts(store: RowStore, version: str = "") -> list[str]:
     return [one.text for name in store.documents(version) for one in store.passages(name, version)]
 
 
-def begin(store: SqliteStore, name: str, chunker: str = "two", parent: str = "v0") -> None:
+def begin(store: RowStore, name: str, chunker: str = "two", parent: str = "v0") -> None:
     store.create(name, ME, embedder="hash", dimensions=DIMENSIONS, chunker=chunker, parent=parent)
 
 
-def build(store: SqliteStore, name: str, chunker: str = "two", parent: str = "v0") -> None:
+def build(store: RowStore, name: str, chunker: str = "two", parent: str = "v0") -> None:
     begin(store, name, chunker, parent)
     while store.replay(name, ME, lambda _document, text, _meta: cut(chunker, text)):
         pass
     store.ready(name, ME)
 
 
-def test_a_version_is_built_beside_the_live_one_and_swapped_in(store: SqliteStore) -> None:
+def test_a_version_is_built_beside_the_live_one_and_swapped_in(store: RowStore) -> None:
     put(store, "a", "one\n\ntwo")
     begin(store, "v1")
     assert [one.document for one in store.pending("v1")] == ["a"]
@@ -59,7 +59,7 @@ def test_a_version_is_built_beside_the_live_one_and_swapped_in(store: SqliteStor
     assert (last.seq, last.what, last.who, last.why) == (written.seq, "swap", "me", "better")
 
 
-def test_what_is_edited_meanwhile_is_replayed_before_a_swap(store: SqliteStore) -> None:
+def test_what_is_edited_meanwhile_is_replayed_before_a_swap(store: RowStore) -> None:
     for name in ("a", "b", "c"):
         put(store, name, f"{name} one\n\n{name} two")
     build(store, "v1")
@@ -75,7 +75,7 @@ def test_what_is_edited_meanwhile_is_replayed_before_a_swap(store: SqliteStore) 
     assert texts(store) == ["a three", "c one\n\nc two", "d one"]
 
 
-def test_an_edit_taken_back_is_no_longer_pending(store: SqliteStore) -> None:
+def test_an_edit_taken_back_is_no_longer_pending(store: RowStore) -> None:
     put(store, "a", "one")
     build(store, "v1", "one")
     put(store, "a", "two")
@@ -86,7 +86,7 @@ def test_an_edit_taken_back_is_no_longer_pending(store: SqliteStore) -> None:
     assert store.pending("v1") == ()
 
 
-def test_what_is_meant_to_differ_is_settled(store: SqliteStore) -> None:
+def test_what_is_meant_to_differ_is_settled(store: RowStore) -> None:
     put(store, "a", "one")
     begin(store, "v1", "one")
     store.settle("v1", ["a"], ME)
@@ -94,7 +94,7 @@ def test_what_is_meant_to_differ_is_settled(store: SqliteStore) -> None:
     assert texts(store) == []
 
 
-def test_another_version_swapped_in_first_is_to_be_caught_up_with(store: SqliteStore) -> None:
+def test_another_version_swapped_in_first_is_to_be_caught_up_with(store: RowStore) -> None:
     put(store, "a", "one")
     build(store, "v1", "one")
     begin(store, "v2", "one", parent="")
@@ -106,7 +106,7 @@ def test_another_version_swapped_in_first_is_to_be_caught_up_with(store: SqliteS
         store.swap("v1", ME)
 
 
-def test_a_copy_needs_the_same_chunker_and_embedder(store: SqliteStore) -> None:
+def test_a_copy_needs_the_same_chunker_and_embedder(store: RowStore) -> None:
     put(store, "a", "one\n\ntwo")
     begin(store, "v1", "one")
     assert store.replay("v1", ME) == 0
@@ -116,7 +116,7 @@ def test_a_copy_needs_the_same_chunker_and_embedder(store: SqliteStore) -> None:
         store.replay("v2", ME)
 
 
-def test_a_rollback_is_one_step_and_keeps_what_was_edited_since(store: SqliteStore) -> None:
+def test_a_rollback_is_one_step_and_keeps_what_was_edited_since(store: RowStore) -> None:
     put(store, "a", "one\n\ntwo")
     put(store, "b", "stays")
     build(store, "v1")
@@ -131,7 +131,7 @@ def test_a_rollback_is_one_step_and_keeps_what_was_edited_since(store: SqliteSto
         store.rollback(ME)
 
 
-def test_a_rollback_may_go_back_to_exactly_what_was(store: SqliteStore) -> None:
+def test_a_rollback_may_go_back_to_exactly_what_was(store: RowStore) -> None:
     put(store, "a", "one")
     build(store, "v1")
     store.swap("v1", ME)
@@ -140,7 +140,7 @@ def test_a_rollback_may_go_back_to_exactly_what_was(store: SqliteStore) -> None:
     assert texts(store) == ["one"]
 
 
-def test_rollbacks_walk_back_one_swap_each(store: SqliteStore) -> None:
+def test_rollbacks_walk_back_one_swap_each(store: RowStore) -> None:
     put(store, "a", "one")
     for number in (1, 2):
         build(store, f"v{number}", parent=f"v{number - 1}")
@@ -151,7 +151,7 @@ def test_rollbacks_walk_back_one_swap_each(store: SqliteStore) -> None:
     assert store.resolve().version == "v0"
 
 
-def test_what_was_retracted_stays_out_after_a_rollback(store: SqliteStore) -> None:
+def test_what_was_retracted_stays_out_after_a_rollback(store: RowStore) -> None:
     put(store, "a", "one fact\n\ntwo")
     put(store, "b", "whole document")
     build(store, "v1")
@@ -165,7 +165,7 @@ def test_what_was_retracted_stays_out_after_a_rollback(store: SqliteStore) -> No
         assert past.lexical(["fact", "document"], ALL, 9) == []
 
 
-def test_a_swap_is_compare_and_set(store: SqliteStore) -> None:
+def test_a_swap_is_compare_and_set(store: RowStore) -> None:
     put(store, "a", "one")
     build(store, "v1")
     build(store, "v2")
@@ -180,7 +180,7 @@ def test_a_swap_is_compare_and_set(store: SqliteStore) -> None:
         begin(store, "v1")
 
 
-def test_readers_pinned_before_and_after_a_swap_each_see_one_version(store: SqliteStore) -> None:
+def test_readers_pinned_before_and_after_a_swap_each_see_one_version(store: RowStore) -> None:
     put(store, "a", "one\n\ntwo")
     build(store, "v1")
     with store.pin() as before:
@@ -192,7 +192,7 @@ def test_readers_pinned_before_and_after_a_swap_each_see_one_version(store: Sqli
                 assert pinned.pin.version == pinned.version.name == name
 
 
-def test_no_answer_is_mixed_while_versions_are_swapped(store: SqliteStore) -> None:
+def test_no_answer_is_mixed_while_versions_are_swapped(store: RowStore) -> None:
     for name in range(12):
         put(store, f"d{name}", f"tariff one {name}\n\ntariff two {name}")
     build(store, "v1")
@@ -219,9 +219,9 @@ def test_no_answer_is_mixed_while_versions_are_swapped(store: SqliteStore) -> No
     assert mixed == []
 
 
-def test_a_state_is_asked_for_by_time_label_and_step(tmp_path: Path) -> None:
+def test_a_state_is_asked_for_by_time_label_and_step(opener: Opener) -> None:
     now = [1000]
-    store = open_store(tmp_path, "past", first=first(), clock=lambda: now[0])
+    store = opener("past", first=first(), clock=lambda: now[0])
     put(store, "a", "first")
     assert store.label("release", ME) == 2
     now[0] = 2000
@@ -247,7 +247,7 @@ def test_a_state_is_asked_for_by_time_label_and_step(tmp_path: Path) -> None:
     store.shut()
 
 
-def test_states_are_compared_by_their_documents(store: SqliteStore) -> None:
+def test_states_are_compared_by_their_documents(store: RowStore) -> None:
     put(store, "a", "same")
     put(store, "b", "before")
     put(store, "c", "goes")
@@ -265,7 +265,7 @@ def test_states_are_compared_by_their_documents(store: SqliteStore) -> None:
     assert store.diff(Pin("base", "v0", before.seq), before) == ()
 
 
-def test_versions_may_be_weighed_anew(store: SqliteStore) -> None:
+def test_versions_may_be_weighed_anew(store: RowStore) -> None:
     store.weigh("", 0.25, ME)
     assert store.versions()[0].dense == 0.25
     with store.pin() as pinned:

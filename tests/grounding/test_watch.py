@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mainstay.core.errors import Unavailable
 from mainstay.grounding.config import KnowledgeConfig, SourceConfig
-from mainstay.grounding.ingest import Report, Stop
+from mainstay.grounding.reports import Report, Stop
 from mainstay.grounding.watch import Watch, due, is_stale, schedule
 
 MINUTE = 60_000

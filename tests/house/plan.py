@@ -77,7 +77,7 @@ OWN: dict[str, set[str]] = {
     "encoders": {"minilm", "wordpiece", "tensors", "weights"},
     "identity": {"keys", "keyring", "roles", "directory", "sessions", "oidc", "tokens"},
     "providers": {
-        "openai", "anthropic", "bedrock", "cohere", "echo", "gemini", "http", "lacking", "places", "responses",
+        "openai", "anthropic", "bedrock", "cohere", "echo", "gemini", "http", "lacking", "ours", "places", "responses",
         "completions", "citations", "guards", "hearing", "offers", "tasks", "terms",
         "wire", "vendors", "redaction",
     },
@@ -90,22 +90,26 @@ OWN: dict[str, set[str]] = {
         "addresses", "fetch", "parts", "pixels",
     },
     "grounding": {
-        "versions", "tombstones", "sqlite", "postgresql", "snapshot", "tables", "archive",  # the store
-        "contents", "corrections", "erasing", "garbage", "holdings", "listing", "masks", "matrix", "phrases",
+        "versions", "tombstones", "sqlite", "postgres", "snapshot", "pinned", "tables", "layout", "rows",  # the store
+        "fts5", "archive", "opening",
+        "contents", "corrections", "erasing", "garbage", "holdings", "listing", "pages", "masks", "matrix", "phrases",
         "revisions", "steps", "windows",
         "shelf", "normal", "blocks", "chunks", "nearness", "duplicates", "files", "documents",  # files to passages
-        "matter", "folders", "addresses", "ingest", "watch",
+        "matter", "folders", "addresses", "items", "tabular", "reports", "putting", "ingest", "watch",
         "minilm", "wordllama", "remote", "terms", "fusion", "confidence", "search", "rewriting", "spread",  # finding
         "rerank", "tantivy", "learning", "judged",
         "claims", "verify", "edits", "weights",  # checking
         "attach", "asking", "access", "library", "policies", "people", "route_config",  # on the line
-        "marks", "spoken", "sentences", "attribution", "citing", "checking", "answering", "settling", "streams",
+        "marks", "spoken", "sentences", "attribution", "citing", "checking", "answering", "choices", "settling",
+        "streams", "native", "structured",
     },
     "caching": {
         "exact", "key", "memory", "disk", "generation", "redis", "flights", "replay", "controls", "prefix", "keeping",
         "places",
         "semantic", "semantic_config", "index", "evidence", "bound", "comparing",  # neighbours in meaning
-        "gates", "names", "numbers", "opposites", "polarity", "words", "verifier", "weights",  # what must agree
+        "questions", "standing",
+        "gates", "matter", "names", "numbers", "opposites", "polarity", "synonyms", "words",  # what must agree
+        "verifier", "weights",
     },
     "routing": {
         "cheapest", "fastest", "first", "greenest", "least_loaded", "sticky", "weighted",  # strategies
@@ -168,14 +172,14 @@ OWN: dict[str, set[str]] = {
     "api": {
         "asgi", "door", "gate", "calls", "health", "openai", "anthropic", "responses",
         "audio", "batches", "completions", "embeddings", "files", "images", "moderations", "rerank", "tasks",
-        "mcp", "mcp_tool", "grpc", "reviews", "knowledge",
+        "mcp", "mcp_tool", "grpc", "reviews", "knowledge", "knowledge_page",
         "admin", "passing",  # the admin API, and how a worker passes it on
     },
     "assembly": {
         "rooms", "targets", "routes", "gauges", "footprints", "prices", "ledger", "policies", "sellers", "kept",
         "asked", "moderation", "caches",
         "knowledge_reading", "bases", "embedders", "tending",  # what knowledge bases are read with, opened and embedded
-        "knowledge",
+        "searching", "knowledge",
     },
     "app": {"worker", "control", "payload", "upkeep"},
     "drill": {
@@ -217,6 +221,7 @@ BROAD_EXCEPT: dict[str, str] = {
     "guardrails/looking.py": "as in lookout.py, of what a model is asked",
     "guardrails/lookout.py": "whatever breaks in a scanner or a judge, the rail's own policy says what follows",
     "guardrails/outgoing.py": "closes the upstream on every way out, cancellation included, and raises on",
+    "grounding/service/tasks.py": "whatever breaks in a task, whoever asked for it is told, and the next one goes on",
     "grounding/watch.py": "whatever breaks in one source, the watch goes on with the others, and says so",
     "cost/counter.py": "a database fails in its driver's own ways; nothing is granted then, and it is asked again",
     "cost/alerts.py": "as in counter.py: the books are asked again soon, and alerts wait",

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,8 @@ from numpy.typing import NDArray
 
 from mainstay.core.errors import Conflict, MainstayError
 from mainstay.grounding.port import Access, Change, Meta, Slice, Version
-from mainstay.grounding.sqlite import SqliteStore, open_store
+from mainstay.grounding.store import RowStore
+from support.stores import open_at
 
 __all__ = ["DIMENSIONS", "Hands", "World", "asked", "cut", "embed", "first", "halves", "paragraphs", "serve"]
 
@@ -68,7 +68,7 @@ def cut(chunker: str, text: str) -> tuple[list[Slice], NDArray[np.float32]]:
     return slices, embed([text[one.start : one.end] for one in slices]) if slices else np.zeros((0, DIMENSIONS), "f4")
 
 
-def asked(store: SqliteStore, word: str, text: str, most: int = 8) -> tuple[str, list[tuple[str, str]]]:
+def asked(store: RowStore, word: str, text: str, most: int = 8) -> tuple[str, list[tuple[str, str]]]:
     """Ask by a word and by the meaning of a text; return the version pinned, and names and texts of what may be used.
 
     Raises:
@@ -89,7 +89,7 @@ def asked(store: SqliteStore, word: str, text: str, most: int = 8) -> tuple[str,
         return pinned.version.chunker, [*((one.passage, one.text) for one in found.values()), *texts]
 
 
-def put(store: SqliteStore, document: str, text: str, chunker: str, version: str = "") -> Any:
+def put(store: RowStore, document: str, text: str, chunker: str, version: str = "") -> Any:
     """Put a document as a version of ``chunker`` has it."""
     slices, vectors = cut(chunker, text)
     return store.put(
@@ -97,12 +97,12 @@ def put(store: SqliteStore, document: str, text: str, chunker: str, version: str
     )
 
 
-def live(store: SqliteStore) -> Version:
+def live(store: RowStore) -> Version:
     """Return the live version."""
     return next(one for one in store.versions() if one.state == "live")
 
 
-def build(store: SqliteStore, name: str, chunker: str) -> None:
+def build(store: RowStore, name: str, chunker: str) -> None:
     """Build a version beside the live one and swap it in, however often that changes meanwhile."""
     store.create(name, ME, embedder=_EMBEDDER, dimensions=DIMENSIONS, chunker=chunker, parent=live(store).name)
     while True:
@@ -115,7 +115,7 @@ def build(store: SqliteStore, name: str, chunker: str) -> None:
         return
 
 
-def passage_with(store: SqliteStore, document: str, word: str) -> tuple[str, str]:
+def passage_with(store: RowStore, document: str, word: str) -> tuple[str, str]:
     """Return the name and text of the passage of a document that has a word, "" where none has."""
     return next(((one.name, one.text) for one in store.passages(document) if word in one.text), ("", ""))
 
@@ -126,12 +126,12 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {one.__name__: one for one in (asked
 class Hands:
     """Does things to a store: in this process, or in another one."""
 
-    def __init__(self, target: "SqliteStore | Connection") -> None:
+    def __init__(self, target: "RowStore | Connection") -> None:
         self._target = target
 
     def do(self, name: str, *values: Any, **named: Any) -> Any:
         """Call a function of this module or a method of the store."""
-        if isinstance(self._target, SqliteStore):
+        if isinstance(self._target, RowStore):
             return _call(self._target, name, values, named)
         self._target.send((name, values, named))
         failed, result = self._target.recv()
@@ -141,20 +141,20 @@ class Hands:
 
     def end(self) -> None:
         """Have another process end."""
-        if not isinstance(self._target, SqliteStore):
+        if not isinstance(self._target, RowStore):
             self._target.send(None)
             self._target.close()
 
 
-def _call(store: SqliteStore, name: str, values: Any, named: Any) -> Any:
+def _call(store: RowStore, name: str, values: Any, named: Any) -> Any:
     if name in _FUNCTIONS:
         return _FUNCTIONS[name](store, *values, **named)
     return getattr(store, name)(*values, **named)
 
 
-def serve(folder: str, pipes: Sequence[Connection]) -> None:
+def serve(place: str, pipes: Sequence[Connection]) -> None:
     """Be the other process: a thread for each pipe."""
-    store = open_store(Path(folder), "world")
+    store = open_at(place, "world")
     threads = [threading.Thread(target=_serve, args=(store, pipe)) for pipe in pipes]
     for thread in threads:
         thread.start()
@@ -163,7 +163,7 @@ def serve(folder: str, pipes: Sequence[Connection]) -> None:
     store.shut()
 
 
-def _serve(store: SqliteStore, pipe: Connection) -> None:
+def _serve(store: RowStore, pipe: Connection) -> None:
     while (asked_for := pipe.recv()) is not None:
         try:
             pipe.send((False, _call(store, *asked_for)))
@@ -199,8 +199,8 @@ class _Book:
 class World:
     """Documents, and what is known of them."""
 
-    def __init__(self, folder: Path, seed: int, threads: int = 8, others: int = 4) -> None:
-        self.store = open_store(folder, "world", first=first())
+    def __init__(self, place: str, seed: int, threads: int = 8, others: int = 4) -> None:
+        self.store = open_at(place, "world", first=first())
         self._seed = seed
         self._ticks = itertools.count()
         self._words = itertools.count()
@@ -217,7 +217,7 @@ class World:
         self._child = None
         if others:
             there = [pipe[1] for pipe in pipes]
-            self._child = multiprocessing.get_context("spawn").Process(target=serve, args=(str(folder), there))
+            self._child = multiprocessing.get_context("spawn").Process(target=serve, args=(place, there))
             self._child.start()
             for pipe in there:
                 pipe.close()

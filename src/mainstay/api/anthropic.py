@@ -12,6 +12,7 @@ from mainstay.core.answer import Whole
 from mainstay.core.call import Ask
 from mainstay.core.errors import InvalidRequest, MainstayError, ModelNotFound
 from mainstay.core.events import Dialect
+from mainstay.core.prompt import ToolResultPart
 from mainstay.core.record import Record
 from mainstay.line.streaming import StreamWriter
 from mainstay.providers.anthropic import (
@@ -28,6 +29,8 @@ from mainstay.providers.anthropic import (
 __all__ = ["AnthropicPages", "AnthropicWire", "CountWire"]
 
 _PAGE = 20
+#: What a body has in it where documents are to be cited.
+_CITED = b'"citations"'
 _LARGEST_PAGE = 1000
 
 
@@ -42,15 +45,28 @@ class AnthropicWire:
 
     def whole(self, whole: Whole, ask: Ask, record: Record) -> bytes:
         """Return a message."""
-        return write_whole(whole, model=record.target, id=record.id)
+        return write_whole(whole, model=record.target, id=record.id, uncited=_is_uncited(ask, record))
 
     def writer(self, ask: Ask, record: Record) -> StreamWriter:
         """Return a writer of events."""
-        return AnthropicStreamWriter(model=record.target, id=record.id, request_id=record.request_id)
+        uncited = _is_uncited(ask, record)
+        return AnthropicStreamWriter(model=record.target, id=record.id, request_id=record.request_id, uncited=uncited)
 
     def error(self, error: MainstayError, record: Record) -> tuple[int, bytes]:
         """Return Anthropic's envelope."""
         return status_of(error), render_error(error, record.request_id)
+
+
+def _is_uncited(ask: Ask, record: Record) -> bool:
+    """Whether the caller's own documents are to be cited, and a vendor answers that was given them as text."""
+    if record.vendor == "anthropic" or _CITED not in ask.raw:
+        return False
+    return any(
+        b"true" in bytes(getattr(part, "extra", {}).get("citations", b""))
+        for message in ask.prompt.messages
+        for one in message.parts
+        for part in (one.content if isinstance(one, ToolResultPart) else (one,))
+    )
 
 
 class CountWire(AnthropicWire):

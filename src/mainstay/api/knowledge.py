@@ -1,22 +1,28 @@
 """``/v1/knowledge/{base}/passages/{passage}``: a citation, opened by who may read it.
 
 A citation is also a leak: it opens for a key that may call a route which uses the base, if the groups of the key let it
-see the document. For everyone else it does not exist. Does not know how knowledge is kept.
+see the document. For everyone else it does not exist. As JSON, or as a page where the client would rather have that.
+Does not know how knowledge is kept.
 """
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
 
 import msgspec
 
 from mainstay.api.door import Request
-from mainstay.api.files import need, visit_of
+from mainstay.api.files import need, query_of, visit_of
 from mainstay.api.gate import Gate
+from mainstay.api.knowledge_page import HEADERS, page_of, prefers_page
 from mainstay.core.call import Caller
-from mainstay.core.errors import NotFound
-from mainstay.grounding.listing import Opened
+from mainstay.core.errors import InvalidRequest, NotFound
+from mainstay.grounding.pages import AROUND, Page
 
 __all__ = ["KnowledgePages", "Reader"]
+
+#: Characters on each side of a passage at most, and the largest place in a text.
+_MOST_AROUND: Final = 5000
+_LARGEST: Final = 999_999_999
 
 
 class Reader(Protocol):
@@ -26,8 +32,9 @@ class Reader(Protocol):
         """Return the routes that use a base, as the configuration stands; none where there is no such base."""
         ...
 
-    async def open(self, base: str, passage: str, caller: Caller) -> Opened:
-        """Return a passage in its revision, if the groups of ``caller`` let it see the document.
+    async def open(self, base: str, passage: str, caller: Caller, around: int, revision: int) -> Page:
+        """Return a passage in its revision (its newest for 0) with ``around`` characters on each side, if the groups of
+        ``caller`` let it see the document.
 
         Raises:
             NotFound: they do not, it was retracted, or there is none of that name.
@@ -64,18 +71,40 @@ class KnowledgePages:
         mine = {served.name for served in gate.visible(caller)}
         if mine.isdisjoint(self._reader.routes(base)):
             raise missing
+        query = query_of(request)
+        around = _number(query, "around", AROUND, _MOST_AROUND)
+        revision = _number(query, "revision", 0, _LARGEST)
+        start, end = _number(query, "start", -1, _LARGEST), _number(query, "end", -1, _LARGEST)
+        if (start < 0) != (end < 0) or (start >= 0 and start >= end):
+            raise InvalidRequest("'start' and 'end' go together, and the end is exclusive.", param="start")
         try:
-            opened = await self._reader.open(base, passage, caller)
+            page = await self._reader.open(base, passage, caller, around, revision)
         except NotFound:
             # Whether there is such a passage is not for everyone to learn.
             raise missing from None
-        await request.respond(200, msgspec.json.encode(_shown(opened)))
+        kept = ((b"cache-control", b"private, no-store"), (b"vary", b"accept, authorization"))
+        if prefers_page(request.headers.get(b"accept", b"").decode("latin-1")):
+            source = page.opened.source
+            shown = page_of(page, (start, end) if end >= 0 else (source.start, source.end))
+            await request.respond(200, shown, extra=(*kept, *HEADERS), kind=b"text/html; charset=utf-8")
+            return
+        await request.respond(200, msgspec.json.encode(_shown(page)), extra=kept)
 
 
-def _shown(opened: Opened) -> dict[str, object]:
+def _number(query: Mapping[str, str], name: str, usual: int, most: int) -> int:
+    given = query.get(name)
+    if given is None:
+        return usual
+    # Digits of other scripts are digits, too, and no more than a few are wanted.
+    if not (given.isascii() and given.isdigit() and len(given) <= len(str(most)) and int(given) <= most):
+        raise InvalidRequest(f"'{name}' is a number from 0 to {most}.", param=name)
+    return int(given)
+
+
+def _shown(page: Page) -> dict[str, object]:
     """Return a passage as callers see it. Offsets are code points of the revision's text, ends exclusive; bytes are of
     its UTF-8; times are seconds since 1970."""
-    source = opened.source
+    source = page.opened.source
     return {
         "id": source.passage,
         "object": "knowledge.passage",
@@ -98,5 +127,11 @@ def _shown(opened: Opened) -> dict[str, object]:
         "dated": source.dated // 1000 or None,
         "read_at": source.read_at // 1000 or None,
         "expires_at": source.expires // 1000 or None,
-        "state": opened.state,
+        "state": page.opened.state,
+        "licence": page.licence or None,
+        "consent": page.consent or None,
+        "before": page.before,
+        "after": page.after,
+        "previous": page.previous or None,
+        "next": page.next or None,
     }

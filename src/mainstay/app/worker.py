@@ -215,7 +215,6 @@ class _Worker:
                 ("grpc", old.config.grpc, new.config.grpc),
                 ("telemetry", old.config.telemetry, new.config.telemetry),
                 ("store", old.config.store, new.config.store),
-                ("cache", old.config.cache, new.config.cache),
                 ("batches", old.config.batches, new.config.batches),
             )
             if before != after

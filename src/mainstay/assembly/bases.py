@@ -1,25 +1,29 @@
 """Knowledge as the command line and the control process open it: with what reads, fetches, embeds, and audits."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from mainstay.assembly.embedders import AskModel, Embedders, ask_gateway
 from mainstay.assembly.knowledge_reading import KnowledgeReading, open_suspect
+from mainstay.assembly.searching import manner_of_row
 from mainstay.caching.service import open_shelf
 from mainstay.config.load import Loaded
 from mainstay.core.audit import Details
 from mainstay.core.errors import Unavailable
 from mainstay.grounding.chunks import Sizes
 from mainstay.grounding.config import KnowledgeConfig
-from mainstay.grounding.ingest import Tools
 from mainstay.grounding.port import Embedder
+from mainstay.grounding.reports import Tools
 from mainstay.grounding.service import Knowledge, Note
 from mainstay.reading.config import ReadingConfig
 
 if TYPE_CHECKING:  # the database library costs a third of a second
     from sqlalchemy import Engine
+
+    from mainstay.grounding.search import Manner
 
 __all__ = ["Opened", "auditor", "open_knowledge"]
 
@@ -57,7 +61,7 @@ class Opened:
 
     def __init__(self, loaded: Loaded, who: str, note: Note | None, ask: AskModel | None) -> None:
         config = loaded.config
-        self._kit = _Kit(config.reading, Embedders(config, ask or ask_gateway(loaded.home)))
+        self._kit = _Kit(config.reading, Embedders(config, ask or ask_gateway(loaded.home)), loaded.home)
         self._kept = open_shelf(config.cache, loaded.home)
         self._knowledge = Knowledge(loaded.home, config.knowledge, self._kit, who, note, self._forget)
 
@@ -80,10 +84,15 @@ class Opened:
 class _Kit:
     """See :class:`mainstay.grounding.service.Kit`."""
 
-    def __init__(self, settings: ReadingConfig, embedders: Embedders) -> None:
+    def __init__(self, settings: ReadingConfig, embedders: Embedders, home: Path) -> None:
         self._reading = KnowledgeReading(settings)
+        self._home = home
         self.wanted = embedders.wanted
         self.embedder = embedders.embedder
+
+    def manner(self, row: KnowledgeConfig) -> "Manner":
+        """Return how a base is searched."""
+        return manner_of_row(row, self._home)
 
     def tools(self, row: KnowledgeConfig, embedder: Embedder | None, networks: Sequence[str] = ()) -> Tools:
         """Return what documents are read with."""

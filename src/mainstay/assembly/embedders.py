@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from mainstay.config.schema import Config
@@ -21,7 +22,7 @@ from mainstay.grounding.remote import Remote
 from mainstay.grounding.wordllama import WordLlama
 from mainstay.runtime.state import is_running, read_state
 
-__all__ = ["AskModel", "Embedders", "ask_gateway"]
+__all__ = ["AskModel", "Embedders", "ask_gateway", "call_gateway"]
 
 #: A model of the configuration, texts, and the length that is wanted (None: its own), to vectors. Blocks; raises what
 #: it likes of ``MainstayError``.
@@ -37,37 +38,50 @@ def ask_gateway(home: Path) -> AskModel:
     (``MAINSTAY_API_KEY``), or the one that ``mainstay up`` keeps. Every call is counted and recorded."""
 
     def ask(model: str, texts: Sequence[str], dimensions: int | None) -> Sequence[Sequence[float]]:
-        state = read_state(home / "run") if is_running(home / "run") else None
-        if not state or not state.get("url"):
-            raise Unavailable(f"The model '{model}' embeds through the running gateway; start it with: mainstay up")
-        try:
-            key = os.environ.get(_KEY) or (home / "first-key").read_text().strip()
-        except OSError:
-            raise Unavailable(f"Give a key that may call '{model}' in {_KEY}.") from None
         body: dict[str, object] = {"model": model, "input": list(texts), "encoding_format": "float"}
         if dimensions is not None:
             body["dimensions"] = dimensions
-        return _post(str(state["url"]), key, body)
+        said = call_gateway(home, "/v1/embeddings", body, "embed")
+        try:
+            return [row["embedding"] for row in sorted(said["data"], key=lambda row: row["index"])]
+        except (KeyError, TypeError) as error:
+            raise _silent(model, "embed", error) from error
 
     return ask
 
 
-def _post(url: str, key: str, body: dict[str, object]) -> Sequence[Sequence[float]]:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_PATIENCE)
+def call_gateway(home: Path, path: str, body: dict[str, object], verb: str) -> Any:
+    """Return what the running gateway of ``home`` answers; ``verb`` is what its model does. See :func:`ask_gateway`.
+
+    Raises:
+        Unavailable: none runs, there is no key, or it does not answer.
+    """
+    model = str(body["model"])
+    state = read_state(home / "run") if is_running(home / "run") else None
+    if not state or not state.get("url"):
+        raise Unavailable(f"The model '{model}' {verb}s through the running gateway; start it with: mainstay up")
+    try:
+        key = os.environ.get(_KEY) or (home / "first-key").read_text().strip()
+    except OSError:
+        raise Unavailable(f"Give a key that may call '{model}' in {_KEY}.") from None
+    connection = http.client.HTTPConnection(urlsplit(str(state["url"])).netloc, timeout=_PATIENCE)
     try:
         headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
-        connection.request("POST", "/v1/embeddings", json.dumps(body), headers)
+        connection.request("POST", path, json.dumps(body), headers)
         response = connection.getresponse()
         said = json.loads(response.read())
         if response.status != 200:
-            raise Unavailable(str(said["error"]["message"]))
-        return [row["embedding"] for row in sorted(said["data"], key=lambda row: row["index"])]
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        raise Unavailable(
-            f"'{body['model']}' does not embed now ({type(error).__name__}); try again shortly."
-        ) from error
+            error = said.get("error")
+            raise Unavailable(str(error["message"] if isinstance(error, dict) else said["message"]))
+        return said
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _silent(model, verb, error) from error
     finally:
         connection.close()
+
+
+def _silent(model: str, verb: str, error: Exception) -> Unavailable:
+    return Unavailable(f"'{model}' does not {verb} now ({type(error).__name__}); try again shortly.")
 
 
 class Embedders:

@@ -5,22 +5,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mainstay.assembly.embedders import Embedders, ask_gateway
+from mainstay.assembly.searching import manner_of_row
 from mainstay.config.schema import Config, RouteSection
 from mainstay.core.call import Caller
 from mainstay.core.errors import NotFound, StartError
 from mainstay.grounding import verify
 from mainstay.grounding.access import access_of
 from mainstay.grounding.asking import Asking
-from mainstay.grounding.config import KnowledgeConfig
+from mainstay.grounding.config import KnowledgeConfig, KnowledgeStoreConfig
 from mainstay.grounding.library import LocalLibrary
 from mainstay.grounding.people import Reviews
 from mainstay.grounding.policies import rule_of
 from mainstay.grounding.port import Access, Embedder, Version
+from mainstay.grounding.postgres import driver
 from mainstay.grounding.stage import Ground
 from mainstay.identity.keys import load_pepper
+from mainstay.providers.citations import references
 
 if TYPE_CHECKING:  # the library of files costs as much as the rest
-    from mainstay.grounding.listing import Opened
+    from mainstay.grounding.pages import Page
+    from mainstay.grounding.search import Manner
 
 __all__ = ["Grounds"]
 
@@ -41,12 +45,13 @@ class Grounds:
         self._routes: Mapping[str, frozenset[str]] = {}
         self._embedders: Embedders | None = None
         self._secret = b""
+        self._home = Path()
 
     def renew(self, config: Config, home: Path) -> None:
         """Take a new configuration, and begin to load what its routes answer from.
 
         Raises:
-            StartError: claims are to be checked, and what checks them is not installed.
+            StartError: claims are to be checked, or a base lies in a database, and what does that is not installed.
         """
         self._rows = config.knowledge
         self._embedders = Embedders(config, ask_gateway(home))
@@ -57,10 +62,14 @@ class Grounds:
             used.setdefault(route.knowledge.base, set()).add(name)
             if route.knowledge.verify is not None and not verify.is_installed():
                 raise StartError(f"The check of claims of the route '{name}' {verify.MISSING}.")
+        if any(self._keeps(base) is not None for base in used) and not driver.is_installed():
+            raise StartError(driver.MISSING)
         self._routes = {base: frozenset(names) for base, names in used.items()}
         if used and self._library is None:
-            self._secret = load_pepper(home)
-            self._library = LocalLibrary(home / "knowledge", self._embedder, verify.open_verifier)
+            self._secret, self._home = load_pepper(home), home
+            self._library = LocalLibrary(
+                home / "knowledge", self._embedder, verify.open_verifier, self._manner, self._keeps
+            )
         if self._library is not None:
             for base in used:
                 self._library.warm(base)
@@ -84,14 +93,14 @@ class Grounds:
             return ()
         check = self._library.check if asking.rule.unsupported is not None else None
         plain = route.form.output is None
-        return (Ground(asking, check, self._secret, self._reviews, plain=plain),)
+        return (Ground(asking, check, self._secret, self._reviews, references, plain=plain),)
 
     def routes(self, base: str) -> frozenset[str]:
         """Return the routes that answer from a base."""
         return self._routes.get(base, frozenset())
 
-    async def open(self, base: str, passage: str, caller: Caller) -> "Opened":
-        """Return a passage as a citation points at it, if ``caller`` may read its document.
+    async def open(self, base: str, passage: str, caller: Caller, around: int, revision: int) -> "Page":
+        """Return a passage as a citation points at it, with what stands around it, if ``caller`` may read its document.
 
         Raises:
             NotFound: there is none of this name that the caller may read.
@@ -100,7 +109,7 @@ class Grounds:
         if self._library is None:
             raise NotFound(f"There is no passage '{passage}'.")
         members = self._rows.get(base, _DEFAULTS).groups
-        return await self._library.open_passage(base, passage, access_of(caller, members))
+        return await self._library.open_passage(base, passage, access_of(caller, members), around, revision)
 
     async def aclose(self) -> None:
         """Close the files."""
@@ -110,3 +119,9 @@ class Grounds:
     def _embedder(self, base: str, version: Version) -> Embedder | None:
         assert self._embedders is not None
         return self._embedders.embedder(self._rows.get(base, _DEFAULTS), version)
+
+    def _keeps(self, base: str) -> KnowledgeStoreConfig | None:
+        return self._rows.get(base, _DEFAULTS).store
+
+    def _manner(self, base: str) -> "Manner":
+        return manner_of_row(self._rows.get(base, _DEFAULTS), self._home)

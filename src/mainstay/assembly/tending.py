@@ -10,7 +10,7 @@ from mainstay.config.load import Loaded
 from mainstay.core.clock import monotonic
 from mainstay.core.errors import MainstayError
 from mainstay.grounding.config import KnowledgeConfig, SourceConfig
-from mainstay.grounding.ingest import Report, Stop
+from mainstay.grounding.reports import Report, Stop
 from mainstay.grounding.service import Knowledge
 from mainstay.grounding.watch import Watch
 from mainstay.telemetry.metrics import Slab

@@ -22,12 +22,12 @@ from mainstay.core.errors import StartError
 from mainstay.store.files import private_dir
 from mainstay.store.wal import write_ahead
 
-__all__ = ["FILE", "MARK", "Disk", "DiskLost", "Row"]
+__all__ = ["FILE", "MARK", "Disk", "DiskLost", "Row", "Told"]
 
 FILE: Final = "cache.db"
 MARK: Final = "cache.mark"
 _T = TypeVar("_T")
-_VERSION: Final = 1
+_VERSION: Final = 2
 #: Seconds that SQLite waits for another writer.
 _BUSY: Final = 5.0
 #: Of the limit, what is left when answers had to go.
@@ -46,6 +46,9 @@ _TABLES: Final = (
     "CREATE INDEX kept_used ON kept (used)",
     "CREATE TABLE rests (passage TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (passage, key)) WITHOUT ROWID",
     "CREATE INDEX rests_key ON rests (key)",
+    "CREATE TABLE told (number INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB UNIQUE NOT NULL, route TEXT NOT NULL,"
+    " value BLOB NOT NULL)",
+    "CREATE INDEX told_route ON told (route, number)",
     "CREATE TABLE dropped (passage TEXT PRIMARY KEY, age INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID",
     "CREATE TABLE totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     "INSERT INTO totals VALUES ('bytes', 0), ('cleared', 0)",
@@ -53,7 +56,11 @@ _TABLES: Final = (
     " UPDATE totals SET value = value + NEW.size WHERE name = 'bytes'; END",
     "CREATE TRIGGER kept_out AFTER DELETE ON kept BEGIN"
     " UPDATE totals SET value = value - OLD.size WHERE name = 'bytes';"
-    " DELETE FROM rests WHERE key = OLD.key; END",
+    " DELETE FROM rests WHERE key = OLD.key; DELETE FROM told WHERE key = OLD.key; END",
+    "CREATE TRIGGER told_in AFTER INSERT ON told BEGIN"
+    " UPDATE totals SET value = value + length(NEW.value) WHERE name = 'bytes'; END",
+    "CREATE TRIGGER told_out AFTER DELETE ON told BEGIN"
+    " UPDATE totals SET value = value - length(OLD.value) WHERE name = 'bytes'; END",
 )
 
 
@@ -73,6 +80,14 @@ class Row(msgspec.Struct, frozen=True):
     age: int = 0
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What workers tell each other of the question of a kept answer: goes when the answer goes."""
+
+    key: bytes
+    route: str
+    value: bytes
+
+
 class Disk:
     """The file, with one connection; for one thread at a time. Several of these may have it open.
 
@@ -85,9 +100,11 @@ class Disk:
     def __init__(self, home: Path, generation: Generation, limit: int) -> None:
         self._path = home / FILE
         self._generation = generation
-        self._limit = limit
+        self.limit = limit
         self._open: sqlite3.Connection | None = None
         self._stamp: tuple[int, int] | None = None
+        #: How often it was opened.
+        self._opened = 0
 
     def get(self, key: bytes, now: float) -> bytes | None:
         """Return what is kept under ``key`` and has not expired."""
@@ -95,9 +112,9 @@ class Disk:
         row = self._do(lambda db: db.execute(question, (key, now)).fetchone())
         return None if row is None else row[0]
 
-    def put(self, rows: Sequence[Row], used: Iterable[bytes], now: float) -> tuple[int, int]:
-        """Keep answers, note which were ``used``, and let go of what has expired or is too much; return the bytes that
-        are then kept, and how many answers had to go for others."""
+    def put(self, rows: Sequence[Row], used: Iterable[bytes], now: float, told: Sequence[Told] = ()) -> tuple[int, int]:
+        """Keep answers and what is ``told`` of them, note which were ``used``, and let go of what has expired or is too
+        much; return the bytes that are then kept, and how many answers had to go for others."""
 
         def work(db: sqlite3.Connection) -> tuple[int, int]:
             db.executemany("UPDATE kept SET used = ? WHERE key = ?", [(now, key) for key in used])
@@ -111,11 +128,38 @@ class Disk:
                     (row.key, row.source, row.route, row.value, len(row.value) + _EACH, row.expires, now),
                 )
                 db.executemany("INSERT OR IGNORE INTO rests VALUES (?, ?)", [(one, row.key) for one in row.rests])
+            for one in told:
+                db.execute("DELETE FROM told WHERE key = ?", (one.key,))
+                # Only of what is kept: an answer that was turned away leaves nothing behind.
+                db.execute(
+                    "INSERT INTO told (key, route, value) SELECT key, ?, ? FROM kept WHERE key = ?",
+                    (one.route, one.value, one.key),
+                )
             db.execute("DELETE FROM kept WHERE key IN (SELECT key FROM kept WHERE expires <= ? LIMIT 500)", (now,))
             gone = self._shrink(db)
             return _total(db, "bytes"), gone
 
         return self._change(work)
+
+    def told(self, route: str, after: int, most: int) -> list[tuple[int, bytes, bytes]]:
+        """Return what was told of the questions of a route after a number: numbers that rise, keys and values."""
+        question = "SELECT number, key, value FROM told WHERE route = ? AND number > ? ORDER BY number LIMIT ?"
+        return self._do(lambda db: db.execute(question, (route, after, most)).fetchall())
+
+    def before(self, route: str, most: int) -> int:
+        """Return the number after which the newest ``most`` questions of a route lie."""
+        question = "SELECT number FROM told WHERE route = ? ORDER BY number DESC LIMIT 1 OFFSET ?"
+        row = self._do(lambda db: db.execute(question, (route, most)).fetchone())
+        return row[0] if row else 0
+
+    def living(self, route: str) -> set[bytes]:
+        """Return the keys of a route of whose questions is told."""
+        return self._do(lambda db: {key for (key,) in db.execute("SELECT key FROM told WHERE route = ?", (route,))})
+
+    def change(self) -> tuple[int, int]:
+        """Return the file's number of opening and that of its state: another one once somebody else has written."""
+        version: int = self._do(lambda db: db.execute("PRAGMA data_version").fetchone()[0])
+        return self._opened, version
 
     def drop(self, passages: Iterable[str]) -> int:
         """Delete all answers that rest on any of these passages; return how many there were.
@@ -191,10 +235,10 @@ class Disk:
             self._open = None
 
     def _shrink(self, db: sqlite3.Connection) -> int:
-        too_much = _total(db, "bytes") - self._limit
+        too_much = _total(db, "bytes") - self.limit
         if too_much <= 0:
             return 0
-        too_much += int(self._limit * (1 - _LOW))
+        too_much += int(self.limit * (1 - _LOW))
         gone = []
         for key, size in db.execute("SELECT key, size FROM kept ORDER BY used").fetchall():
             gone.append((key,))
@@ -253,6 +297,7 @@ class Disk:
             db.close()
             raise
         self._open, self._stamp = db, self._seen()
+        self._opened += 1
         return db
 
     def _seen(self) -> tuple[int, int] | None:

@@ -1,8 +1,9 @@
 """What shadow answers have shown of a route's semantic tier, kept so that all workers and the next start know it.
 
 One line of JSON for each comparison, in a file that every worker appends to and reads on from where it was: all fold
-the same lines in the same order and so come to the same bound. A line holds no text: only how far the answers were
-apart, when, and under which rules. Lines of other rules (another model, another similarity) do not count.
+the same lines in the same order and so come to the same bound. A line holds no text of anybody's: only how far the
+answers were apart, when, and under which rules. Lines of other rules (another model, another similarity) do not count.
+That somebody has switched the tier off or on, or begun it anew, is a line, too, whatever its rules.
 """
 
 import json
@@ -25,7 +26,8 @@ class Evidence:
     """The comparisons of one namespace, and what follows from them. Used by one thread at a time.
 
     ``state`` is ``on`` while an upper bound on the share of wrong hits is at most ``error``, otherwise ``proving``; and
-    ``off``, until somebody resets it, once a lower bound is above ``error``: then it is shown to be wrong too often.
+    ``off``, until somebody resets it, once a lower bound is above ``error``: then it is shown to be wrong too often; or
+    while somebody has switched it off.
 
     Args:
         path: the file; None keeps it in memory.
@@ -39,12 +41,32 @@ class Evidence:
         self._rules = rules
         self._alpha = alpha
         self._error = error
-        self._read = 0
+        #: Up to where the file was folded, and how long it was then: a line may have been torn.
+        self._read = self._seen = 0
+        self._restart()
+
+    def _restart(self) -> None:
+        self._halted = ""
         self._begin()
 
     def _begin(self) -> None:
         self._above, self._below = UpperBound(self._alpha), UpperBound(self._alpha)
-        self.state: State = "proving"
+        self.disagreements = 0
+        self._found: State = "proving"
+
+    @property
+    def state(self) -> State:
+        """Whether hits are given (``on``), only compared (``proving``), or not looked for (``off``)."""
+        return "off" if self._halted else self._found
+
+    @property
+    def reason(self) -> str:
+        """Why the tier is off, "" where it is not."""
+        if self._halted:
+            return f"switched off: {self._halted}"
+        if self._found == "off":
+            return f"{self.disagreements} of {self.count} answers disagreed, more than {self._error:.2%} can explain"
+        return ""
 
     @property
     def count(self) -> int:
@@ -69,10 +91,11 @@ class Evidence:
     def _take(self, apart: float) -> None:
         self._above.take(apart)
         self._below.take(1.0 - apart)
+        self.disagreements += apart > 0.5
         if self.lower > self._error:
-            self.state = "off"
-        elif self.state != "off":
-            self.state = "on" if self.upper <= self._error else "proving"
+            self._found = "off"
+        elif self._found != "off":
+            self._found = "on" if self.upper <= self._error else "proving"
 
     def add(self, apart: float) -> None:
         """Take one comparison: 0 where the answers say the same, 1 where they do not.
@@ -88,25 +111,45 @@ class Evidence:
 
     def reset(self) -> None:
         """Forget what was shown: the tier begins anew. Raises as :meth:`add`."""
+        self._note({"reset": True})
+
+    def halt(self, why: str) -> None:
+        """Switch the tier off until :meth:`resume` or :meth:`reset`. Raises as :meth:`add`."""
+        self._note({"halt": why or "no reason given"})
+
+    def resume(self) -> None:
+        """End what :meth:`halt` began; what was shown still counts. Raises as :meth:`add`."""
+        self._note({"halt": ""})
+
+    def moved(self) -> bool:
+        """Whether others have written since. Costs one look at the file's size, some 2 µs; never raises."""
         if self._path is None:
-            self._begin()
-            return
-        self._append({"reset": True})
-        self.refresh()
+            return False
+        try:
+            size = os.stat(self._path).st_size
+        except OSError:
+            return self._read > 0
+        return size != self._seen and size <= _LONGEST
 
     def refresh(self) -> None:
         """Take what other workers have written since. Raises OSError as :meth:`add`."""
-        if self._path is None or not self._path.exists():
+        if self._path is None:
+            return
+        if not self._path.exists():
+            if self._read:
+                self._read = self._seen = 0
+                self._restart()
             return
         with open(self._path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if size == self._read or size > _LONGEST:
+            if size == self._seen or size > _LONGEST:
                 return
             if size < self._read:
                 self._read = 0
-                self._begin()
+                self._restart()
             file.seek(self._read)
             data = file.read()
+            self._seen = size
         whole = data.rfind(b"\n") + 1
         self._read += whole
         for line in data[:whole].splitlines():
@@ -116,12 +159,21 @@ class Evidence:
         try:
             row = json.loads(line)
             if row.get("reset") is True:
-                self._begin()
+                self._restart()
+            elif "halt" in row:
+                self._halted = str(row["halt"])
             elif row["rules"] == self._rules:
                 self._take(float(row["apart"]))
         except (ValueError, KeyError, TypeError, AttributeError):
             # A line that a crash has torn says nothing.
             return
+
+    def _note(self, row: dict[str, object]) -> None:
+        if self._path is None:
+            self._fold(json.dumps(row).encode())
+            return
+        self._append(row)
+        self.refresh()
 
     def _append(self, row: dict[str, object]) -> None:
         assert self._path is not None

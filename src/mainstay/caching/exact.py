@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from mainstay.caching.disk import MARK, Disk, DiskLost, Row
+from mainstay.caching.disk import MARK, Disk, DiskLost, Row, Told
 from mainstay.caching.generation import Generation
 from mainstay.caching.memory import Memory
 from mainstay.caching.port import Counts, Entry
@@ -84,6 +84,7 @@ class Exact:
         #: What waits to be written: taken all at once by the thread that writes.
         self._lock = Lock()
         self._queue: list[tuple[bytes, Entry, bytes]] = []
+        self._told: list[Told] = []
         self._queued = 0
         self._used: set[bytes] = set()
 
@@ -125,11 +126,40 @@ class Exact:
         with self._lock:
             if len(self._queue) >= _MOST or self._queued + len(data) > _MOST_BYTES:
                 return
-            first = not self._queue
+            first = not self._queue and not self._told
             self._queue.append((key, entry, data))
             self._queued += len(data)
         if first:
             self._writer.submit(self._write)
+
+    def tell(self, told: Told) -> None:
+        """Tell all workers of the question of an answer that was put before; from any thread, returns at once."""
+        if self._writing is None or monotonic() < self._down_until:
+            return
+        with self._lock:
+            if len(self._told) >= _MOST:
+                return
+            first = not self._queue and not self._told
+            self._told.append(told)
+        if first:
+            self._writer.submit(self._write)
+
+    @property
+    def has_disk(self) -> bool:
+        """Whether there is a file."""
+        return self._writing is not None
+
+    def resize(self, *, memory: int, disk: int, wait: float) -> bool:
+        """Go by other settings from now on; False where that takes another tier: a file that there was none of, or that
+        is not wanted any more."""
+        if bool(disk) != self.has_disk:
+            return False
+        self.memory.resize(memory)
+        self._wait = wait
+        for one in (self._reading, self._writing):
+            if one is not None:
+                one.limit = disk
+        return True
 
     async def counts(self) -> Counts | None:
         """Return what the file holds; None where it cannot be asked now."""
@@ -184,6 +214,7 @@ class Exact:
         assert self._writing is not None
         with self._lock:
             queue, self._queue, self._queued = self._queue, [], 0
+            told, self._told = self._told, []
             used, self._used = self._used, set()
         rows: list[Row] = []
         for key, entry, data in queue:
@@ -194,7 +225,7 @@ class Exact:
             rests = tuple(named(entry.base, one) for one in entry.rests)
             rows.append(Row(key, entry.source, entry.route, value, entry.expires, rests, entry.age))
         try:
-            self.disk_bytes, gone = self._writing.put(rows, used, self._clock())
+            self.disk_bytes, gone = self._writing.put(rows, used, self._clock(), told)
             self.disk_evictions += gone
         except DiskLost as error:
             self._fail(error)

@@ -4,16 +4,18 @@ A partition holds what may be compared at all (``port.Asked``): there is no way 
 """
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Set
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mainstay.caching.verifier import Read
 from mainstay.encoders.minilm import DIMENSIONS
+from mainstay.encoders.tensors import pack, unpack
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Index", "Known"]
+__all__ = ["Index", "Known", "read_reading", "write_reading"]
 
 _FIRST: Final = 4
 
@@ -25,6 +27,30 @@ class Known(NamedTuple):
     text: str
     read: Read
     expires: float
+
+
+def write_reading(vector: "NDArray[np.float32]", read: Read) -> bytes:
+    """Return what a question is compared by as bytes, for another process."""
+    return pack({"vector": vector, "pieces": read.pieces, "inner": read.inner}, {})
+
+
+def read_reading(data: bytes) -> "tuple[NDArray[np.float32], Read]":
+    """Return what :func:`write_reading` was given.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    import numpy as np
+
+    tensors: dict[str, Any] = unpack(data)[0]
+    try:
+        vector, pieces, inner = tensors["vector"], tensors["pieces"], tensors["inner"]
+    except KeyError as missing:
+        raise ValueError(f"a reading lacks {missing}") from None
+    if vector.shape != (DIMENSIONS,) or pieces.ndim != 1 or inner.ndim != 2 or len(pieces) != len(inner):
+        raise ValueError("a reading has another shape")
+    # What is read of one file of bytes would keep all of it in memory.
+    return np.array(vector, np.float32), Read(np.array(pieces, np.int32), np.array(inner, np.float16))
 
 
 class _Part:
@@ -83,6 +109,19 @@ class Index:
         part.drop(key)
         if not part.known:
             del self._parts[partition]
+
+    def expires(self, key: bytes) -> float:
+        """Return when the answer of ``key`` expires; 0 where it is not there."""
+        partition = self._where.get(key)
+        if partition is None:
+            return 0.0
+        part = self._parts[partition]
+        return part.known[part.rows[key]].expires
+
+    def retain(self, keys: Set[bytes]) -> None:
+        """Drop all but ``keys``."""
+        for key in [key for key in self._where if key not in keys]:
+            self.forget(key)
 
     def clear(self) -> None:
         """Drop everything."""

@@ -129,7 +129,8 @@ def key_of(call: Call, rule: Rule, similarity: float = 0.0) -> Asked:
         _feed(key, b"%b %b" % (found.pin.base.encode(), found.pin.version.encode()))
         for source in found.sources:
             _feed(key, f"{source.passage} {source.revision} {source.sha256}".encode())
-    return Asked(key.digest(), partition.digest(), text, rule.route, similarity)
+    owner = (call.caller.organisation, call.caller.team)
+    return Asked(key.digest(), partition.digest(), text, rule.route, similarity, owner)
 
 
 def says_one_thing(raw: bytes) -> bool:

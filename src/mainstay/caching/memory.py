@@ -61,6 +61,14 @@ class Memory:
             return
         self._kept[key] = _Kept(entry, size, age)
         self.bytes += size
+        self._shrink()
+
+    def resize(self, limit: int) -> None:
+        """Keep so many bytes from now on."""
+        self._limit = limit
+        self._shrink()
+
+    def _shrink(self) -> None:
         while self.bytes > self._limit:
             _, oldest = self._kept.popitem(last=False)
             self.bytes -= oldest.size

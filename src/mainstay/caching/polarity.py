@@ -12,15 +12,19 @@ from typing import Final
 from mainstay.caching.opposites import OPPOSITES
 from mainstay.caching.words import Word, is_content, split, unify
 
-__all__ = ["asks", "negations", "opposite", "polarity_differs", "swapped"]
+__all__ = ["METHOD", "PLACE", "THING", "asks", "negations", "opposite", "polarity_differs", "swapped"]
 
 _NO: Final = """not no never none nobody nothing nowhere neither nor without cannot hardly barely scarcely except
-    unless lack lacks lacking stop avoid prevent refuse fail fails failed instead non"""
+    unless lack lacks lacking stop quit avoid prevent refuse fail fails failed instead non"""
 _NEGATION: Final = frozenset(_NO.split())
 #: Beginnings that turn a word around, where the rest stands in the other text.
 _PREFIXES: Final = ("un", "in", "im", "il", "ir", "dis", "non", "de", "anti", "mis")
-_REASON, _METHOD, _TIME, _PERSON, _PLACE = "reason", "method", "time", "person", "place"
-_AMOUNT, _COUNT, _SPAN, _OFTEN, _AGE, _WHETHER, _THING = "amount", "count", "span", "often", "age", "whether", "thing"
+#: Kinds of answers that are asked for.
+METHOD: Final = "method"
+PLACE: Final = "place"
+THING: Final = "thing"
+_REASON, _TIME, _PERSON = "reason", "time", "person"
+_AMOUNT, _COUNT, _SPAN, _OFTEN, _AGE, _WHETHER = "amount", "count", "span", "often", "age", "whether"
 _FORMS: Final = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
@@ -34,25 +38,25 @@ _FORMS: Final = tuple(
             r"\bwhy\b|\bhow come\b|\b(?:reasons?|causes?)\b|\bwhat (?:makes|made|caused|causes)\b|\bwhat for\b",
         ),
         (_TIME, r"\bwhen\b|\bwhat time\b|\bwhat (?:date|day|year)\b|\bwhich (?:date|day|year)\b"),
-        (_PLACE, r"\bwhere\b|\b(?:what|which) (?:place|places|site|sites|website|websites|country|city)\b"),
+        (PLACE, r"\bwhere\b|\b(?:what|which) (?:place|places|site|sites|website|websites|country|city)\b"),
         (_PERSON, r"\bwho\b|\bwhom\b|\bwhose\b|\b(?:which|what) (?:person|people|actor|author)\b"),
         (
-            _METHOD,
+            METHOD,
             r"\bhow\b|\b(?:way|ways|steps|tips|method|methods|procedure|process|trick|tricks|technique|techniques)\b",
         ),
-        (_THING, r"\bwhat\b|\bwhich\b"),
+        (THING, r"\bwhat\b|\bwhich\b"),
         (_WHETHER, r"\b(?:is|are|was|were|do|does|did|can|could|will|would|should|shall|may|might|has|have|had)\b"),
     )
 )
 _ASKING: Final = re.compile(r"\b(?:why|how|when|where|who|whom|whose|what|which)\b")
 #: Pairs of kinds that one question may well have: "what should I do" and "how do I".
 _MIX: Final = (
-    frozenset({_THING, _METHOD}),
-    frozenset({_THING, _PLACE}),
-    frozenset({_THING, _PERSON}),
-    frozenset({_THING, _TIME}),
-    frozenset({_THING, _AMOUNT}),
-    frozenset({_THING, _REASON}),
+    frozenset({THING, METHOD}),
+    frozenset({THING, PLACE}),
+    frozenset({THING, _PERSON}),
+    frozenset({THING, _TIME}),
+    frozenset({THING, _AMOUNT}),
+    frozenset({THING, _REASON}),
     frozenset({_AMOUNT, _COUNT}),
 )
 _HEADS: Final = "to from into onto than over under by in with for of as on at before after against without via through"
@@ -123,9 +127,9 @@ def asks(text: str) -> str:
     if word in ("what", "which"):
         head = " ".join(rest.split()[:8])
         for kind, form in _FORMS[:-2]:
-            if kind in (_REASON, _METHOD, _TIME, _PLACE, _PERSON, _COUNT, _AMOUNT) and form.search(head):
+            if kind in (_REASON, METHOD, _TIME, PLACE, _PERSON, _COUNT, _AMOUNT) and form.search(head):
                 return kind
-        return _THING
+        return THING
     head = " ".join(rest.split()[:3])
     return next((kind for kind, form in _FORMS if form.match(head)), "")
 
@@ -164,6 +168,7 @@ def swapped(first: Sequence[Word], second: Sequence[Word]) -> str | None:
     if len(shared) < 2:
         return None
     here, there = _roles(first), _roles(second)
+    named = _named(first) & _named(second)
     joined = _joined(first) | _joined(second)
     for at, one in enumerate(shared):
         for other in shared[at + 1 :]:
@@ -171,7 +176,15 @@ def swapped(first: Sequence[Word], second: Sequence[Word]) -> str | None:
                 continue
             if here[one] == there[other] and here[other] == there[one]:
                 return one
+            if one in named and other in named:
+                # "How A sees the sale of B" is not "how B sees the sale by A".
+                return one
     return None
+
+
+def _named(words: Sequence[Word]) -> set[str]:
+    """Return words that are written as names are, inside the text."""
+    return {word.stem for word in words[1:] if word.text[:1].isupper() and is_content(word)}
 
 
 def _joined(words: Sequence[Word]) -> set[frozenset[str]]:
@@ -200,7 +213,10 @@ def _subject(text: str, kind: str) -> str:
 
 def _persons_differ(first: str, second: str, mine: Sequence[Word], theirs: Sequence[Word]) -> bool:
     here, there = _owners(mine), _owners(theirs)
-    if here and there and here != there:
+    if asks(first) == METHOD == asks(second):
+        # Who asks for a way means anybody: "improve my skills", "improve your skills".
+        here, there = here & {3}, there & {3}
+    if here != there and ((here and there) or 3 in here | there):
         return True
     one, other = _subject(first, asks(first)), _subject(second, asks(second))
     return bool(one and other and one != other)

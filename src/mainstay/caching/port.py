@@ -25,6 +25,9 @@ __all__ = [
     "Near",
     "Neighbours",
     "NullNeighbours",
+    "NullQuestions",
+    "Question",
+    "Questions",
     "Sources",
     "Tier",
 ]
@@ -44,6 +47,8 @@ class Asked(msgspec.Struct, frozen=True):
     route: str
     #: The least similarity (cosine, 0 to 1) that the caller wants; 0: the route's own. It can only make it stricter.
     similarity: float = 0.0
+    #: Organisation and team of who asks: what is written of the text is sealed for them.
+    owner: tuple[str, str] = ("", "")
 
 
 class Near(msgspec.Struct, frozen=True):
@@ -135,6 +140,42 @@ class Entry(msgspec.Struct, frozen=True):
     age: int = 0
     #: What the record of its call says of its sources.
     grounding: Grounding | None = None
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What is known of the question of a kept answer: its key, partition and words as in :class:`Asked`, when its
+    answer expires (wall-clock seconds), and what it is compared by (``reading``, written under ``rules``)."""
+
+    key: bytes
+    partition: bytes
+    text: str
+    expires: float
+    rules: str
+    reading: bytes
+
+
+class Questions(Protocol):
+    """The questions of one route, as its workers tell each other of them. Blocks; used by one thread; never raises."""
+
+    def tell(self, question: Question, owner: tuple[str, str]) -> None:
+        """Tell the others, some time after this returned. Its answer was kept before."""
+        ...
+
+    def heard(self) -> tuple[list[Question], "set[bytes] | None"]:
+        """Return the questions that were told since this was last called, own ones among them, oldest first; and, where
+        answers were dropped since, the keys of all that are left, else None."""
+        ...
+
+
+class NullQuestions:
+    """Each worker knows what was asked of it alone."""
+
+    def tell(self, question: Question, owner: tuple[str, str]) -> None:
+        """Tell nobody."""
+
+    def heard(self) -> "tuple[list[Question], set[bytes] | None]":
+        """Return nothing."""
+        return [], None
 
 
 class Counts(msgspec.Struct, frozen=True):

@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
-from urllib.parse import quote
 
 import structlog
 
 from mainstay.caching.comparing import Comparer, Overlap
 from mainstay.caching.evidence import Evidence
 from mainstay.caching.gates import stopped
-from mainstay.caching.index import Index, Known
-from mainstay.caching.port import Asked, Near
+from mainstay.caching.index import Index, Known, read_reading, write_reading
+from mainstay.caching.port import Asked, Near, NullQuestions, Question, Questions
 from mainstay.caching.semantic_config import SemanticConfig
+from mainstay.caching.standing import evidence_of
 from mainstay.caching.verifier import SHA256, Read, Verifier, check, open_verifier
 from mainstay.core.errors import StartError
 from mainstay.encoders.minilm import MODEL, PIECES, Encoder, Reading, is_installed, open_encoder
@@ -55,8 +55,10 @@ _REMEMBERED: Final = 64
 _LONGEST: Final = 2000
 #: Requests that wait for the thread; more are not looked for or kept.
 _WAITING: Final = 32
-#: Seconds between looks at what other workers found out.
-_REFRESH: Final = 5.0
+#: Expiries (seconds) that are the same: each worker reckons with a clock of its own.
+_SAME: Final = 1.0
+#: How readings are made: those of another making cannot be compared.
+_READINGS: Final = f"{MODEL} {SHA256[:12]}"
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -75,8 +77,9 @@ class Standing:
     misses: int = 0
     late: int = 0
     compared: int = 0
-    wrong: float = 0.0
+    disagreements: int = 0
     upper: float = 1.0
+    reason: str = ""
     stopped: dict[str, int] = field(default_factory=dict)
 
 
@@ -92,6 +95,7 @@ class Semantic:
         comparer: compares answers.
         executor: one thread: everything here is done in it.
         draw: returns numbers in [0, 1), for the share of hits that is compared.
+        questions: what other workers were asked, and are told.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class Semantic:
         comparer: Comparer,
         executor: Executor,
         draw: Callable[[], float] = random.random,
+        questions: Questions | None = None,
     ) -> None:
         self._route = route
         self._config = config
@@ -117,7 +122,7 @@ class Semantic:
         self._read: OrderedDict[str, tuple[Reading, Read] | None] = OrderedDict()
         # The first is counted where work is given out, the second where it is done: each by one thread only.
         self._begun = self._ended = 0
-        self._refreshed = 0.0
+        self._questions: Questions = questions or NullQuestions()
         #: Why it does not work, "" where it does.
         self.broken = ""
         self.standing = Standing()
@@ -126,7 +131,9 @@ class Semantic:
     async def find(self, asked: Asked) -> Near | None:
         """See the port."""
         standing = self.standing
-        if not asked.text or len(asked.text) > _LONGEST or self.broken or standing.state == "off":
+        if not asked.text or len(asked.text) > _LONGEST or self.broken:
+            return None
+        if standing.state == "off" and not self._evidence.moved():
             return None
         if self._busy:
             standing.late += 1
@@ -203,7 +210,27 @@ class Semantic:
         except StartError as error:
             self._break(str(error))
             return
-        self._refresh(time.monotonic())
+        self._refresh()
+        while self._listen():
+            pass
+
+    def _listen(self) -> bool:
+        """Take what other workers were asked, and let go of what was dropped; whether there was anything new."""
+        told, left = self._questions.heard()
+        if left is not None:
+            self._index.retain(left)
+        ahead = time.monotonic() - time.time()
+        for one in told:
+            expires = one.expires + ahead
+            if one.rules != _READINGS or abs(self._index.expires(one.key) - expires) < _SAME:
+                continue
+            try:
+                vector, read = read_reading(one.reading)
+            except ValueError:
+                continue
+            self._index.add(one.partition, Known(one.key, one.text, read, expires), vector)
+        self.standing.entries = len(self._index)
+        return bool(told)
 
     def _reading(self, text: str) -> tuple[Reading, Read] | None:
         """Return what ``text`` is compared by; None where it is longer than what is read."""
@@ -219,14 +246,20 @@ class Semantic:
         return result
 
     def _keep(self, asked: Asked, expires: float) -> None:
-        if (found := self._reading(asked.text)) is not None:
-            self._index.add(asked.partition, Known(asked.key, asked.text, found[1], expires), found[0].vector)
-            self.standing.entries = len(self._index)
+        if (found := self._reading(asked.text)) is None:
+            return
+        reading, read = found
+        self._index.add(asked.partition, Known(asked.key, asked.text, read, expires), reading.vector)
+        self.standing.entries = len(self._index)
+        until = time.time() + expires - time.monotonic()
+        data = write_reading(reading.vector, read)
+        self._questions.tell(Question(asked.key, asked.partition, asked.text, until, _READINGS, data), asked.owner)
 
     def _find(self, asked: Asked) -> Near | None:
         now = time.monotonic()
-        if now - self._refreshed > _REFRESH:
-            self._refresh(now)
+        if self._evidence.moved():
+            self._refresh()
+        self._listen()
         # A partition that holds nothing costs no reading.
         if self.standing.state == "off" or not self._index.has(asked.partition):
             return None
@@ -282,8 +315,7 @@ class Semantic:
         self._evidence.reset()
         self._show()
 
-    def _refresh(self, now: float) -> None:
-        self._refreshed = now
+    def _refresh(self) -> None:
         try:
             self._evidence.refresh()
         except OSError as error:
@@ -294,15 +326,17 @@ class Semantic:
         """Put what the evidence says into ``standing``, and tell when that changes what the tier does."""
         evidence, standing, config = self._evidence, self.standing, self._config
         before = standing.state
-        standing.compared, standing.wrong, standing.upper = evidence.count, evidence.mean, evidence.upper
+        standing.compared, standing.disagreements = evidence.count, evidence.disagreements
+        standing.upper, standing.reason = evidence.upper, self.broken or evidence.reason
         standing.state = "off" if self.broken else evidence.state
         if standing.state == before:
             return
         said = {"route": self._route, "compared": evidence.count, "wrong": round(evidence.mean, 4)}
         if standing.state == "off":
-            advice = f"its hits are wrong more often than {config.error:.2%}: make 'similarity' or 'certainty' stricter"
-            advice += ", which starts anew, or reset it"
-            _log.error("semantic_cache_off", lower=round(evidence.lower, 4), advice=advice, **said)
+            advice = "make 'similarity' or 'certainty' stricter, or 'mainstay cache reset' it: both begin anew"
+            _log.error(
+                "semantic_cache_off", reason=evidence.reason, lower=round(evidence.lower, 4), advice=advice, **said
+            )
         elif standing.state == "on":
             _log.info("semantic_cache_on", upper=round(evidence.upper, 4), **said)
         elif before == "on" and config.start == "prove":
@@ -310,7 +344,9 @@ class Semantic:
             _log.error("semantic_cache_unproven", upper=round(evidence.upper, 4), advice=advice, **said)
 
 
-def open_semantic(route: str, config: SemanticConfig, folder: Path | None, executor: Executor) -> Semantic:
+def open_semantic(
+    route: str, config: SemanticConfig, folder: Path | None, executor: Executor, questions: Questions | None = None
+) -> Semantic:
     """Return the tier of a route. What it learns of its errors lies in ``folder``; None: in memory.
 
     Raises:
@@ -319,7 +355,6 @@ def open_semantic(route: str, config: SemanticConfig, folder: Path | None, execu
     if not is_installed():
         raise StartError(f"The semantic cache of the route '{route}' {MISSING}.")
     encoder = open_encoder()
-    rules = f"{MODEL} {SHA256[:12]} {config.similarity} {config.certainty}"
-    path = folder / f"{quote(route, safe='')}.jsonl" if folder is not None else None
-    evidence = Evidence(path, rules, 1 - config.confidence, config.error)
-    return Semantic(route, config, encoder, open_verifier(), evidence, Overlap(encoder), executor)
+    evidence = evidence_of(route, config, folder)
+    comparer = Overlap(encoder)
+    return Semantic(route, config, encoder, open_verifier(), evidence, comparer, executor, random.random, questions)

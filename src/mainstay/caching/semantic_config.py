@@ -26,11 +26,11 @@ class SemanticConfig(Section):
     """How alike two requests must be, and how often the tier may be wrong before it switches itself off."""
 
     similarity: float = Field(default=0.9, ge=0.7, le=1, allow_inf_nan=False)
-    """The least cosine of the two questions' vectors. Passing it is not enough: numbers, names, negation, direction
-    and a learned verifier must agree, too. Callers may ask for more with ``x-mainstay-cache-similarity``, never for
-    less."""
+    """The least cosine of the two questions' vectors. Passing it is not enough: numbers, names, negation, direction,
+    words and a learned verifier must agree, too. Callers may ask for more with ``x-mainstay-cache-similarity``, never
+    for less."""
 
-    certainty: float = Field(default=0.9, ge=0.5, lt=1, allow_inf_nan=False)
+    certainty: float = Field(default=0.5, ge=0.1, lt=1, allow_inf_nan=False)
     """The least probability of the verifier that both ask the same."""
 
     error: Share = Field(default=0.01, gt=0, lt=1)

@@ -72,6 +72,7 @@ _IRREGULAR: Final = {
     "sent": "send", "spent": "spend", "built": "build", "met": "meet", "ran": "run", "drove": "drive", "ate": "eat",
     "grew": "grow", "knew": "know", "became": "become", "came": "come", "saw": "see", "seen": "see", "did": "do",
     "learnt": "learn", "better": "good", "worse": "bad", "worst": "bad", "taught": "teach", "caught": "catch",
+    "movies": "movie",
     "dying": "die", "lying": "lie", "tying": "tie", "data": "data", "news": "news", "does": "do", "goes": "go",
     "used": "use", "using": "use",
 }  # fmt: skip

@@ -26,7 +26,7 @@ from mainstay.cli.output import print_json, print_rows, printable
 from mainstay.core.config import format_duration, format_size
 
 if TYPE_CHECKING:  # what searches and embeds costs a tenth of a second, which 'mainstay --help' should not
-    from mainstay.grounding.ingest import Report
+    from mainstay.grounding.reports import Report
     from mainstay.grounding.service import Knowledge
 
 __all__ = ["app"]
@@ -38,6 +38,19 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Places = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PATH|URL]...", help="Files, folders, addresses; what the configuration says otherwise."),
+]
+NameOfPlace = Annotated[
+    str, typer.Option("--name", help="What the place is called, and its documents' names begin with.")
+]
+GroupsOf = Annotated[
+    list[str] | None, typer.Option("--group", "-g", help="Who may see them; may be repeated. Everyone otherwise.")
+]
+FieldsOf = Annotated[
+    list[str] | None, typer.Option("--field", metavar="NAME=VALUE", help="Kept with them, to search by.")
+]
+Include = Annotated[list[str] | None, typer.Option("--include", help="Of a folder only these: *.md, guides/**.")]
+Texts = Annotated[
+    list[str] | None, typer.Option("--text", metavar="FIELD", help="Of rows of CSV and JSONL, this is the text.")
 ]
 
 
@@ -63,22 +76,19 @@ def _add(
     config: ConfigOption = None,
     urls: Annotated[Path | None, typer.Option("--urls", help="A file of addresses, one a line.")] = None,
     version: VersionOption = "",
-    name: Annotated[
-        str, typer.Option("--name", help="What the place is called, and its documents' names begin with.")
-    ] = "",
-    group: Annotated[
-        list[str] | None, typer.Option("--group", "-g", help="Who may see them; may be repeated. Everyone otherwise.")
-    ] = None,
-    field: Annotated[
-        list[str] | None, typer.Option("--field", metavar="NAME=VALUE", help="Kept with them, to search by.")
-    ] = None,
+    name: NameOfPlace = "",
+    group: GroupsOf = None,
+    field: FieldsOf = None,
     licence: Annotated[str, typer.Option(help="Under which licence they stand.")] = "",
     consent: Annotated[str, typer.Option(help="By whose consent they are used.")] = "",
     ttl: Annotated[str, typer.Option(help="How long they may be used after they were read: 90d.")] = "",
-    include: Annotated[
-        list[str] | None, typer.Option("--include", help="Of a folder only these: *.md, guides/**.")
-    ] = None,
+    include: Include = None,
     exclude: Annotated[list[str] | None, typer.Option("--exclude", help="Of a folder not these.")] = None,
+    text: Texts = None,
+    row_id: Annotated[
+        str, typer.Option("--id", metavar="FIELD", help="What rows of CSV and JSONL are called by.")
+    ] = "",
+    whole: Annotated[bool, typer.Option("--whole", help="Take CSV and JSONL as one document, not row by row.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read what is unchanged, too.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if any file failed, not only all.")] = False,
     why: Annotated[str, typer.Option("--why", help="Why; kept with the change.")] = "",
@@ -87,7 +97,8 @@ def _add(
     """Read documents into a knowledge base.
 
     Makes the base if there is none. Only what changed is read again, and a command that was cut off goes on when it is
-    given again. A file that cannot be read is a line of its own and stops nothing.
+    given again. A file that cannot be read is a line of its own and stops nothing. Each row of CSV and JSONL is a
+    document of its own, FILE#ID.
 
     \b
     Examples:
@@ -106,6 +117,8 @@ def _add(
         "consent": consent,
         "fields": rows_of(field, "--field"),
     }
+    if text or row_id or whole:
+        said["rows"] = {"split": not whole, "text": tuple(text or ()), "id": row_id}
     with opened_knowledge(config, changing=True) as (knowledge, _), progress("Reading") as told:
         reports = knowledge.add(base, given, said, version=version, again=again, why=why, told=told)
     if as_json:
@@ -250,6 +263,38 @@ def _show_all(knowledge: "Knowledge", base: str, version: str, after: str, limit
         typer.echo(f"There are more: --after '{printable(rows[limit - 1].document)}' goes on.", err=True)
 
 
+@app.command("sources")
+def _sources(base: Base, config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """List the sources of a base.
+
+    Those that the configuration gives it: when each was last read whole, and when it is next.
+
+    \b
+    Examples:
+      mainstay knowledge sources handbook
+    """
+    with opened_knowledge(config) as (knowledge, _):
+        found = knowledge.sources(base)
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+        return
+    cells = [
+        (
+            one.name,
+            one.path or f"{len(one.urls)} addresses",
+            format_duration(one.every) if one.every else "",
+            time_of(one.listed) or "never",
+            time_of(one.due),
+            f"{one.documents:,}",
+            f"{one.problems:,}" if one.problems else "",
+            "stale" if one.stale else "",
+        )
+        for one in found
+    ]
+    columns = ("source", "where", "every", "read", "next", "documents", "failed", "")
+    print_rows(columns, cells, f"'knowledge.{base}' of the configuration has no sources.")
+
+
 @app.command("stale")
 def _stale(
     base: Annotated[str, typer.Argument(metavar="[BASE]", help="One knowledge base; all when not given.")] = "",
@@ -307,6 +352,7 @@ for _name, _verb in (
     ("eval", find.evaluate),
     ("edit", change.edit),
     ("retract", change.retract),
+    ("retractions", change.retractions),
     ("history", change.history),
     ("diff", versions.diff),
     ("versions", versions.versions),

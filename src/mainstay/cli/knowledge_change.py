@@ -16,7 +16,7 @@ from mainstay.core.errors import StartError
 if TYPE_CHECKING:  # what searches and embeds costs a tenth of a second, which 'mainstay --help' should not
     from mainstay.grounding.port import Written
 
-__all__ = ["edit", "history", "retract"]
+__all__ = ["edit", "history", "retract", "retractions"]
 
 Name = Annotated[str, typer.Argument(metavar="DOCUMENT|PASSAGE", help="A document, or a passage by its name.")]
 
@@ -117,6 +117,27 @@ def history(
         return
     cells = [(str(one.seq), time_of(one.at), one.what, one.document, one.version, one.who, one.why) for one in found]
     print_rows(("step", "when", "what", "document", "version", "who", "why"), cells, "Nothing was changed.")
+
+
+def retractions(base: Base, config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """List what was retracted.
+
+    Oldest first: who, why and when, without its words. 'retract --undo' takes the number of a fact.
+
+    \b
+    Examples:
+      mainstay knowledge retractions handbook
+    """
+    with opened_knowledge(config) as (knowledge, _):
+        found = knowledge.retracted(base)
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+        return
+    cells = [
+        (str(one.id), one.kind, one.name or one.sha256[:12], time_of(one.at), one.who, one.why, "erased" * one.erased)
+        for one in found
+    ]
+    print_rows(("number", "what", "name", "when", "who", "why", ""), cells, "Nothing was retracted.")
 
 
 def _say(what: str, written: "Written", *, as_json: bool) -> None:

@@ -14,13 +14,13 @@ from mainstay.cli.database import actor, opened
 from mainstay.cli.options import find_config
 from mainstay.cli.output import printable
 from mainstay.config import Loaded, load_config
-from mainstay.core.clock import wall_ms
+from mainstay.core.clock import monotonic, wall_ms
 from mainstay.core.config import parse_duration
 from mainstay.core.errors import MainstayError, StartError
 
 if TYPE_CHECKING:  # what searches and embeds costs a tenth of a second, which 'mainstay --help' should not
     from mainstay.core.sources import Found
-    from mainstay.grounding.ingest import Progress
+    from mainstay.grounding.reports import Progress
     from mainstay.grounding.service import Knowledge
 
 __all__ = [
@@ -147,11 +147,14 @@ def print_text(text: str) -> None:
 
 @contextmanager
 def progress(what: str) -> "Iterator[Callable[[Progress], None]]":
-    """Yield what is told how far it is: a bar on a terminal, a plain line for each elsewhere."""
+    """Yield what is told how far it is: a bar on a terminal, a plain line each second at most elsewhere."""
     if not sys.stderr.isatty():
+        told = 0.0
 
         def plain(at: "Progress") -> None:
-            if at.done < at.total:
+            nonlocal told
+            if at.done < at.total and (not told or monotonic() - told >= 1):
+                told = monotonic()
                 typer.echo(f"{what} {at.done + 1}/{at.total} {printable(at.current)}", err=True)
 
         yield plain

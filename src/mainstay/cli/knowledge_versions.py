@@ -194,7 +194,13 @@ def export(base: Base, archive: Archive, config: ConfigOption = None, as_json: A
         typer.echo(f"Wrote {format_size(size)} to {archive}.")
 
 
-def import_(base: Base, archive: Archive, config: ConfigOption = None, as_json: AsJson = False) -> None:
+def import_(
+    base: Base,
+    archive: Archive,
+    config: ConfigOption = None,
+    why: Annotated[str, typer.Option("--why", help="Why; kept with the change.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Read a base from a file.
 
     Into a base that is empty or not there yet. What was retracted here stays out.
@@ -204,7 +210,7 @@ def import_(base: Base, archive: Archive, config: ConfigOption = None, as_json: 
       mainstay knowledge import handbook handbook.mainstay
     """
     with opened_knowledge(config, changing=True) as (knowledge, _):
-        knowledge.import_(base, archive)
+        knowledge.import_(base, archive, why=why)
         (found,) = [one for one in knowledge.bases() if one.name == base]
     if as_json:
         print_json(msgspec.to_builtins(found))

@@ -77,6 +77,10 @@ def cross_check(document: dict[str, Any], raw: dict[str, Any]) -> Iterator[Findi
         embedder = row.get("embedder") if isinstance(row, dict) else None
         if isinstance(embedder, dict) and isinstance(embedder.get("model"), str):
             yield from _known(embedder["model"], ("knowledge", name, "embedder", "model"), "model", models, raw)
+        search = row.get("search") if isinstance(row, dict) else None
+        rerank = search.get("rerank") if isinstance(search, dict) else None
+        if isinstance(rerank, dict) and isinstance(rerank.get("model"), str):
+            yield from _known(rerank["model"], ("knowledge", name, "search", "rerank", "model"), "model", models, raw)
     for name, row in _table(document, "routes").items():
         for place, model in _models_of(("routes", name), row):
             yield from _known(model, place, "model", models, raw)

@@ -20,7 +20,7 @@ from mainstay.governance.config import (
     Purpose,
     RouteRetentionConfig,
 )
-from mainstay.grounding.config import KnowledgeConfig
+from mainstay.grounding.config import BaseName, KnowledgeConfig
 from mainstay.grounding.route_config import RouteKnowledgeConfig
 from mainstay.guardrails.config import LanguageConfig, RailConfig
 from mainstay.guardrails.sends_config import SendsConfig
@@ -185,7 +185,7 @@ class Config(Section):
     reading: ReadingConfig = Field(default_factory=ReadingConfig)
     """The processes that read images and documents for models that cannot."""
 
-    knowledge: dict[Name, KnowledgeConfig] = {}
+    knowledge: dict[BaseName, KnowledgeConfig] = {}
     """Knowledge bases that routes answer from, by a name of your choice."""
 
     providers: dict[Name, ProviderConfig] = {}

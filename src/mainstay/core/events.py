@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from mainstay.core.sources import Citation, Pin
+from mainstay.core.sources import Citation, Pin, Search
 from mainstay.core.usage import Usage
 
 __all__ = [
@@ -147,10 +147,12 @@ class Opaque(Event, frozen=True, gc=False):
 
 class Cited(Event, frozen=True, gc=False):
     """A claim of the text so far rests on a source. Comes after the claim's last word, and before the ``ClaimEnded``
-    that closes it; the verdict may still be ``unchecked``: words do not wait for it."""
+    that closes it; the verdict may still be ``unchecked``: words do not wait for it. One that is ``late`` comes when
+    all has been said, of any claim."""
 
     citation: Citation
     choice: int = 0
+    late: bool = False
 
 
 class ClaimEnded(Event, frozen=True, gc=False):
@@ -166,7 +168,7 @@ class Grounded(Event, frozen=True, gc=False):
     ``pin`` is None where nothing was found in time. ``sources`` is how many passages the model was given,
     ``oldest_ms`` the age of the oldest of them, None where nobody knows; ``invented`` how many marks named none of
     them. ``verdicts`` counts claims by what came of checking them. ``late`` names parts of the search that were not
-    waited for, ``nothing`` is whether it found nothing.
+    waited for, ``search`` what became of it, and ``nothing`` whether it is done and found nothing.
     """
 
     pin: Pin | None
@@ -178,6 +180,7 @@ class Grounded(Event, frozen=True, gc=False):
     late: tuple[str, ...] = ()
     nothing: bool = False
     choice: int = 0
+    search: Search = "done"
 
 
 class Finished(Event, frozen=True, gc=False):

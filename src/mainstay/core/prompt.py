@@ -19,6 +19,7 @@ __all__ = [
     "Part",
     "Prompt",
     "Role",
+    "SearchResultPart",
     "SourcePart",
     "TextPart",
     "ThinkingPart",
@@ -43,7 +44,47 @@ class TextPart(Part, frozen=True, tag="text"):
 
 
 class SourcePart(TextPart, frozen=True, tag="source"):
-    """Text that a search of the gateway's own found: a ``TextPart`` to every codec, and vouched for by nobody."""
+    """Text that a search found: a ``TextPart`` to every codec, and vouched for by nobody."""
+
+
+class SearchResultPart(SourcePart, frozen=True, tag="search_result"):
+    """One result of a search, which a model may cite: ``texts`` of what is called ``title`` and known as ``source``.
+
+    ``text`` says all of it to codecs that have no form for it (see :meth:`of`). Once a stage has changed ``text``, that
+    alone counts: see ``is_whole``. ``sent`` are the texts as a caller of Anthropic's wire sent them.
+    """
+
+    source: str = ""
+    title: str = ""
+    texts: tuple[str, ...] = ()
+    #: Whether the model is asked to cite it.
+    cited: bool = False
+    sent: msgspec.Raw | None = None
+
+    @classmethod
+    def of(
+        cls,
+        source: str,
+        title: str,
+        texts: tuple[str, ...],
+        *,
+        cited: bool = False,
+        extra: dict[str, msgspec.Raw] | None = None,
+        sent: msgspec.Raw | None = None,
+    ) -> "SearchResultPart":
+        """Return a result with the ``text`` that says it."""
+        return cls(_said(source, title, texts), extra or {}, source, title, texts, cited, sent)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether ``text`` is still what the rest says."""
+        return self.text == _said(self.source, self.title, self.texts)
+
+
+def _said(source: str, title: str, texts: tuple[str, ...]) -> str:
+    head = f"{title} ({source})" if title and source else title or source
+    body = "".join(texts)
+    return f"{head}\n\n{body}" if head else body
 
 
 class ImagePart(Part, frozen=True, tag="image"):
@@ -57,7 +98,11 @@ class ImagePart(Part, frozen=True, tag="image"):
 
 
 class DocumentPart(Part, frozen=True, tag="document"):
-    """A document: ``url``, ``data`` (base64, or text when ``media_type`` is text/plain), or an upstream's file id."""
+    """A document: ``url``, ``data`` (base64, or text when ``media_type`` is text/plain), or an upstream's file id.
+
+    One of several texts has them in ``blocks`` as long as they are its ``data``, one behind the other, and ``sent`` is
+    its source as a caller of Anthropic's wire sent it.
+    """
 
     url: str = ""
     data: str = ""
@@ -65,6 +110,8 @@ class DocumentPart(Part, frozen=True, tag="document"):
     file_id: str = ""
     name: str = ""
     extra: dict[str, msgspec.Raw] = {}
+    blocks: tuple[str, ...] = ()
+    sent: msgspec.Raw | None = None
 
 
 class AudioPart(Part, frozen=True, tag="audio"):

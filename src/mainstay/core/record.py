@@ -9,6 +9,7 @@ import msgspec
 
 from mainstay.core.clock import wall_ms
 from mainstay.core.ids import uuid7
+from mainstay.core.sources import Search
 from mainstay.core.usage import Usage
 
 __all__ = [
@@ -137,8 +138,9 @@ class Grounding(msgspec.Struct, omit_defaults=True):
 
     ``verdicts`` counts claims by what came of checking them, ``invented`` marks that named no source. ``late`` are
     parts of the search that were not waited for, ``dropped`` passages that the model was not given, by why.
-    ``did`` is what came of it besides the answer: ``said`` (that nothing was found), ``stripped``, ``reasked``,
-    ``refused``, ``held``, ``abstained``.
+    ``search`` says what became of the search (``done``, ``partial``, ``late``, ``unavailable``), and ``nothing`` that
+    it is done and found nothing that may be used. ``did`` is what came of it besides the answer: ``said`` (that nothing
+    was found), ``stripped``, ``reasked``, ``refused``, ``held``, ``abstained``.
     """
 
     base: str
@@ -151,6 +153,7 @@ class Grounding(msgspec.Struct, omit_defaults=True):
     late: list[str] = []
     dropped: dict[str, int] = {}
     nothing: bool = False
+    search: Search = "done"
     confidence: float = 0.0
     #: Age of the oldest passage, by its document's date, else by when it was read; None where neither is known.
     oldest_ms: int | None = None

@@ -9,10 +9,14 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Citation", "Claim", "Found", "Pin", "Source", "Verdict"]
+__all__ = ["Citation", "Claim", "Found", "Pin", "Reference", "Search", "Source", "Verdict"]
 
 #: ``unchecked``: nobody looked; ``uncheckable``: there is nothing in the claim to check (a question, a greeting).
 Verdict = Literal["supported", "contradicted", "not_found", "uncheckable", "unchecked"]
+
+#: What became of a search: it is ``done``, or only ``partial`` since parts of it were not waited for; or the whole of
+#: it came too ``late``, or could not be made (``unavailable``).
+Search = Literal["done", "partial", "late", "unavailable"]
 
 
 class Pin(msgspec.Struct, frozen=True):
@@ -59,7 +63,8 @@ class Found(msgspec.Struct, frozen=True):
     """What a question found: passages, best first; and what is known of how well.
 
     ``confidence`` is 0 to 1, for deciding whether to answer at all; ``late`` names the parts of the search that were
-    not waited for (``dense``, ``rerank``); ``ms`` is what it took.
+    not waited for (``dense``, ``rerank``, ``search`` for all of it); ``ms`` is what it took. ``failed``: it could not
+    be made.
     """
 
     pin: Pin
@@ -67,6 +72,16 @@ class Found(msgspec.Struct, frozen=True):
     confidence: float = 0.0
     late: tuple[str, ...] = ()
     ms: float = 0.0
+    failed: bool = False
+
+    @property
+    def search(self) -> Search:
+        """What became of the search."""
+        if self.failed:
+            return "unavailable"
+        if "search" in self.late:
+            return "late"
+        return "partial" if self.late else "done"
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -95,3 +110,18 @@ class Citation(msgspec.Struct, frozen=True):
     score: float | None = None
     #: The number that the model knew the source by, as it stands in marks that stay in the text; 0 where it has none.
     number: int = 0
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """What a provider's own citation points at, before anybody has held it against a source.
+
+    ``source`` is the name that the source was given under, ``quote`` what the provider says it quotes, may be empty,
+    and ``blocks`` which of the source's texts that is. ``span`` are the code points of the answer that it is of, which
+    read ``text``; None: the block of text that it stands in.
+    """
+
+    source: str
+    quote: str = ""
+    blocks: tuple[int, int] | None = None
+    span: tuple[int, int] | None = None
+    text: str = ""

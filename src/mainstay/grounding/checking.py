@@ -14,7 +14,7 @@ from mainstay.grounding.claims import question_of
 from mainstay.grounding.policies import Rule, verdict_of
 from mainstay.grounding.port import Support
 
-__all__ = ["Check", "Checked", "Checks"]
+__all__ = ["Check", "Checked", "Checks", "bearing"]
 
 #: Checks pairs of a claim and evidence; see ``Library.check``.
 Check = Callable[[Sequence[tuple[str, str]]], Awaitable[Sequence[Support]]]
@@ -22,14 +22,26 @@ Check = Callable[[Sequence[tuple[str, str]]], Awaitable[Sequence[Support]]]
 #: Sources that a claim without a citation is checked against, and claims of one answer that are checked.
 _NEAREST: Final = 2
 _MOST: Final = 200
+#: Least probability of support that cites a claim which nobody marked.
+_SURE: Final = 0.8
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What came of checking one claim: its verdict, and for each source that it cites (by number) its own."""
+    """What came of checking one claim: its verdict, and the own one of each source (by number) that it was held
+    against."""
 
     verdict: Verdict = "unchecked"
     score: float | None = None
     each: Mapping[int, tuple[Verdict, float | None]] = {}
+
+
+def bearing(claim: str, checked: Checked, passages: Passages) -> tuple[int, ...]:
+    """Return the number of the source that bears out a claim which nobody marked, by its words and by the check."""
+    if checked.verdict != "supported":
+        return ()
+    by = {number: score or 0.0 for number, (verdict, score) in checked.each.items() if verdict == "supported"}
+    may = [number for number in passages.likely(claim) if by.get(number, 0.0) >= _SURE]
+    return (max(may, key=lambda number: by[number]),) if may else ()
 
 
 _UNCHECKED: Final = Checked()
@@ -87,5 +99,5 @@ class Checks:
         except Unavailable:
             return _UNCHECKED
         verdict, score = verdict_of(found, self._rule)
-        each = {number: verdict_of((one,), self._rule) for number, one in zip(numbers, found, strict=False)}
+        each = {number: verdict_of((one,), self._rule) for number, one in zip(against, found, strict=False)}
         return Checked(verdict, score, each)

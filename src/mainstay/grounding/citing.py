@@ -3,16 +3,34 @@ its source to the byte before it leaves. Pure."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from mainstay.core.record import CitedSpan, SourceRow
-from mainstay.core.sources import Citation, Claim, Source
-from mainstay.grounding.attribution import Passages
+from mainstay.core.events import Grounded
+from mainstay.core.record import CitedSpan, Grounding, SourceRow
+from mainstay.core.sources import Citation, Claim, Pin, Source
+from mainstay.grounding.attribution import Passages, Quote
 from mainstay.grounding.checking import Checked
 
-__all__ = ["cite", "cited_span", "is_exact", "is_whole", "judged", "row_of"]
+__all__ = ["cite", "cited_span", "is_exact", "is_whole", "judged", "quoted", "row_of", "told"]
+
+#: Citations that a record keeps of one answer.
+_MOST: Final = 200
+
+
+def quoted(
+    claim: Claim,
+    number: int,
+    quote: Quote,
+    passages: Passages,
+    how: Literal["marked", "attributed"] = "marked",
+) -> Citation | None:
+    """Return the citation of a claim by a quote of source ``number``; None where that is not the source's own text."""
+    source = passages.sources[number - 1]
+    start, end = source.start + quote.start, source.start + quote.end
+    made = Citation(claim, source, start, end, source.text[quote.start : quote.end], how, number=number)
+    return made if is_exact(made) else None
 
 
 def cite(
@@ -30,12 +48,8 @@ def cite(
     how: Literal["marked", "attributed"] = "marked" if marked else "attributed"
     made: list[tuple[int, Citation]] = []
     for number in numbers:
-        source = passages.sources[number - 1]
-        quote = passages.quote(number, words)
-        start, end = source.start + quote.start, source.start + quote.end
-        text = source.text[quote.start : quote.end]
-        citation = Citation(claim, source, start, end, text, how, number=number)
-        if is_exact(citation):
+        citation = quoted(claim, number, passages.quote(number, words), passages, how)
+        if citation is not None:
             made.append((number, citation))
     return tuple(made)
 
@@ -85,4 +99,43 @@ def cited_span(citation: Citation, choice: int) -> CitedSpan:
         citation.how,
         citation.verdict,
         citation.score,
+    )
+
+
+def told(
+    grounding: Grounding,
+    pin: Pin | None,
+    sources: int,
+    choice: int,
+    citations: Sequence[Citation],
+    verdicts: Mapping[str, int],
+    invented: int = 0,
+) -> Grounded:
+    """Note on the record what a choice rests on, and return what its caller is told of it.
+
+    Args:
+        grounding: the record's.
+        pin: the state of the knowledge base; None where nothing was found.
+        sources: how many passages the model was given.
+        choice: which it is.
+        citations: its citations, with their last verdicts.
+        verdicts: its claims, counted by what came of checking them.
+        invented: how many marks named no source.
+    """
+    grounding.invented += invented
+    for name, count in verdicts.items():
+        grounding.verdicts[name] = grounding.verdicts.get(name, 0) + count
+    room = max(0, _MOST - len(grounding.citations))
+    grounding.citations += [cited_span(one, choice) for one in citations[:room]]
+    return Grounded(
+        pin,
+        tuple(citations),
+        sources,
+        grounding.oldest_ms,
+        invented,
+        tuple(sorted(verdicts.items())),
+        tuple(grounding.late),
+        grounding.nothing,
+        choice,
+        grounding.search,
     )

@@ -3,14 +3,29 @@
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
-from mainstay.core.config import Duration, LocalPath, Name, PositiveDuration, Section, Size, check_url
+from mainstay.core.config import Duration, LocalPath, Name, OrText, PositiveDuration, Secret, Section, Size, check_url
 
-__all__ = ["ChunkConfig", "EmbedderConfig", "IngestLimitsConfig", "KnowledgeConfig", "SourceConfig", "source_name"]
+__all__ = [
+    "BaseName",
+    "ChunkConfig",
+    "EmbedderConfig",
+    "IngestLimitsConfig",
+    "KnowledgeConfig",
+    "KnowledgeStoreConfig",
+    "RerankConfig",
+    "RowsConfig",
+    "SearchConfig",
+    "SourceConfig",
+    "source_name",
+]
 
+#: As the store has it.
+_BASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SUBJECT = re.compile(r"(?:team|key|organisation):[^\s:][^\n]{0,127}|everyone")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -47,8 +62,36 @@ def _network(value: str) -> str:
         raise ValueError("is no network: write it as 10.1.0.0/16, or one address") from None
 
 
+def _base(value: str) -> str:
+    if not _BASE.fullmatch(value):
+        raise ValueError(
+            "is no name of a knowledge base: 1 to 64 letters, digits and - _ ., a letter or digit first; it is a file's"
+            " name, and part of addresses"
+        )
+    return value
+
+
+#: The name of a knowledge base.
+BaseName = Annotated[str, AfterValidator(_base), WithJsonSchema({"type": "string", "pattern": f"^{_BASE.pattern}$"})]
 #: The name of a group of people who may read a document.
 Group = Annotated[str, AfterValidator(_group)]
+
+
+class RowsConfig(Section):
+    """How rows of CSV, TSV and JSONL files become documents of their own, called ``FILE#ID``."""
+
+    split: bool = True
+    """Make each row a document. Otherwise, and where a table has no first row of names, the file is one."""
+
+    id: Annotated[str, Field(max_length=200)] = ""
+    """The field that names a row; absent, ``id`` or ``_id``. Rows without one are called by a hash of what they say."""
+
+    text: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+    """The fields that are a row's text; absent, the first of ``text``, ``content``, ``body`` that it has, else all of
+    them, as lines of ``name: value``. Other fields are kept with the document: titles, dates and groups as such."""
+
+    title: Annotated[str, Field(max_length=200)] = ""
+    """The field that is a row's title; absent, ``title``."""
 
 
 class SourceConfig(Section):
@@ -97,6 +140,9 @@ class SourceConfig(Section):
     sidecar: bool = True
     """Read fields of ``FILE`` from ``FILE.meta.yaml`` beside it, where there is one."""
 
+    rows: RowsConfig = Field(default_factory=RowsConfig)
+    """How rows of CSV, TSV and JSONL files become documents."""
+
     networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     """Internal networks that its addresses may lead into, such as ``10.1.0.0/16``; without them only public addresses
     are fetched."""
@@ -134,7 +180,10 @@ class IngestLimitsConfig(Section):
     """Pages, slides or sheets."""
 
     characters: int = Field(default=5_000_000, ge=1_000, le=100_000_000)
-    """Characters of text."""
+    """Characters of text, of one row where rows are documents."""
+
+    rows: int = Field(default=50_000, ge=1, le=1_000_000)
+    """Rows that become documents of their own."""
 
     timeout: PositiveDuration = 120.0
     """For reading, or fetching, one file."""
@@ -148,6 +197,69 @@ class EmbedderConfig(Section):
 
     dimensions: int | None = Field(default=None, ge=1, le=8_192)
     """Length of its vectors, where it can be chosen."""
+
+
+class RerankConfig(Section):
+    """A configured model that reads question and passage together, and orders what was found by it."""
+
+    model: Name
+    """A row of ``models`` that takes rerank requests. It is asked over the running gateway, as embedders are."""
+
+    most: int = Field(default=20, ge=1, le=100)
+    """How many of the best passages it reads."""
+
+
+class SearchConfig(Section):
+    """How a base is searched. How many passages a question is given, of how many tokens, how sure the search must be
+    and how long it may take stands with the route (``routes.X.knowledge``)."""
+
+    candidates: int = Field(default=100, ge=10, le=1_000)
+    """Passages that are found by words, and as many by meaning, before both are fused."""
+
+    meaning: float | None = Field(default=None, ge=0, le=1)
+    """The weight of meaning against words, 0 to 1; absent, the version's own, which ``mainstay knowledge eval --learn``
+    finds."""
+
+    diversity: float = Field(default=0.1, ge=0, le=0.9)
+    """How much a passage loses for being like one before it, 0 to 0.9. Passages that are all but equal to one before
+    them are left out in any case."""
+
+    neighbours: int = Field(default=0, ge=0, le=5)
+    """Passages before and after each that was found, of the same document, that are given with it."""
+
+    rerank: RerankConfig | None = None
+    """What orders the best passages anew; absent, nothing. What it does not answer in the route's time is left out."""
+
+
+class KnowledgeStoreConfig(Section):
+    """A database that keeps a knowledge base. A bare text is its ``url``."""
+
+    url: Secret
+    """``postgresql://USER@HOST/NAME``, by reference where it holds a password. The database needs the extension
+    ``vector`` (pgvector); the driver is in the extra ``postgres``."""
+
+    vectors: Literal["exact", "hnsw"] = "exact"
+    """How passages are found by meaning: ``exact`` looks at all that may be seen, ``hnsw`` keeps an index, for bases of
+    some 50,000 passages and more, which may miss some."""
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: SecretStr) -> SecretStr:
+        if not _is_postgresql(url.get_secret_value()):
+            raise ValueError("must be postgresql://USER@HOST/NAME")
+        return url
+
+
+def _is_postgresql(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("postgresql", "postgres") and bool(parts.path.strip("/")) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _from_url(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
 
 
 class KnowledgeConfig(Section):
@@ -166,6 +278,13 @@ class KnowledgeConfig(Section):
 
     groups: dict[Annotated[str, AfterValidator(_group)], tuple[Annotated[str, AfterValidator(_subject)], ...]] = {}
     """Who belongs to a group: ``team:NAME``, ``key:NAME``, ``organisation:NAME`` or ``everyone``."""
+
+    search: SearchConfig = Field(default_factory=SearchConfig)
+    """How it is searched."""
+
+    store: Annotated[KnowledgeStoreConfig, BeforeValidator(_from_url), OrText()] | None = None
+    """A database that keeps it for several machines; absent, a file in ``var/knowledge``. Move what there is with
+    ``mainstay knowledge export`` and ``import``."""
 
     stale_after: PositiveDuration | None = None
     """A source that was not listed whole for so long is reported as stale; absent, three times its ``every``."""

@@ -1,18 +1,17 @@
-"""What can be asked of the embedded store besides questions: what it holds, who changed it, what a citation points at.
+"""What can be asked of a store besides questions: what it holds, who changed it, what a citation points at.
 
-The half of :class:`mainstay.grounding.sqlite.SqliteStore` that changes nothing (but for what is noted of sources).
+The half of :class:`mainstay.grounding.store.RowStore` that changes nothing (but for what is noted of sources).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from mainstay.core.sources import Pin
 from mainstay.grounding import listing, revisions, tombstones, versions
 from mainstay.grounding.listing import Counts, Document, History, Opened, Passage, Text
+from mainstay.grounding.pinned import resolve
 from mainstay.grounding.port import Access, Meta, Slice, Version
-from mainstay.grounding.shelf import Listing
-from mainstay.grounding.snapshot import resolve
-from mainstay.grounding.tables import Connections
+from mainstay.grounding.rows import Transactions
+from mainstay.grounding.shelf import Barred, Listing
 from mainstay.grounding.tombstones import Tombstone
 from mainstay.grounding.versions import Difference, Pending
 
@@ -23,8 +22,7 @@ class Contents:
     """What a knowledge base holds. Everything blocks; safe to share by threads."""
 
     name: str
-    path: Path
-    _connections: Connections
+    _connections: Transactions
     _clock: Callable[[], int]
 
     def resolve(self, version: str = "", at: int = 0, *, label: str = "", seq: int = 0) -> Pin:
@@ -75,6 +73,11 @@ class Contents:
         with self._connections.read() as db:
             return tombstones.listed(db)
 
+    def barred(self) -> Barred:
+        """Return which documents were retracted: they need not be read to be refused."""
+        with self._connections.read() as db:
+            return tombstones.barred(db)
+
     def versions(self) -> tuple[Version, ...]:
         """Return the versions, oldest first."""
         with self._connections.read() as db:
@@ -120,8 +123,9 @@ class Contents:
 
     def counts(self, version: str = "") -> Counts:
         """Return how much there is."""
+        size = self._connections.size()
         with self._connections.read() as db:
-            return listing.counts(db, version, self._clock(), self.path)
+            return listing.counts(db, version, self._clock(), size)
 
     def history(self, document: str = "", *, most: int = 100, before: int = 0) -> tuple[History, ...]:
         """Return changes, newest first, from before a step."""

@@ -4,7 +4,6 @@ The other passages stay what they are: nothing is cut anew, slices only move. Ve
 before the transaction; when the document has changed by then, it is looked at again.
 """
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,9 +14,9 @@ from mainstay.grounding.holdings import held, identity
 from mainstay.grounding.phrases import Phrase, Words
 from mainstay.grounding.port import Change, Meta, Slice, Written
 from mainstay.grounding.revisions import put_one, wanting
+from mainstay.grounding.rows import FOREVER, Rows
 from mainstay.grounding.shelf import Draft
 from mainstay.grounding.steps import Row, Steps, find
-from mainstay.grounding.tables import FOREVER
 from mainstay.grounding.windows import unpack
 
 if TYPE_CHECKING:
@@ -57,11 +56,11 @@ def correct(
     version: str,
     embed: Embed | None,
 ) -> Written:
-    """Put ``text`` in the place of a passage or a stretch; see :meth:`SqliteStore.correct`."""
+    """Put ``text`` in the place of a passage or a stretch; see :meth:`RowStore.correct`."""
     if bool(passage) == bool(document):
         raise InvalidRequest("Say either a passage or a document.")
 
-    def draft(db: sqlite3.Connection, row: Row) -> list[tuple[Draft, int]]:
+    def draft(db: Rows, row: Row) -> list[tuple[Draft, int]]:
         name, begin, stop = _place(db, row, passage) if passage else (document, start, end)
         now = _now(db, row, name)
         if expect and now.number != expect:
@@ -84,12 +83,12 @@ def correct_fact(
     version: str,
     embed: Embed | None,
 ) -> Written:
-    """Put ``text`` wherever ``fact`` stands; see :meth:`SqliteStore.correct_fact`."""
+    """Put ``text`` wherever ``fact`` stands; see :meth:`RowStore.correct_fact`."""
     phrase = Phrase.of(fact)
     if not phrase.length:
         raise InvalidRequest("A fact needs words: say which.", param="fact")
 
-    def draft(db: sqlite3.Connection, row: Row) -> list[tuple[Draft, int]]:
+    def draft(db: Rows, row: Row) -> list[tuple[Draft, int]]:
         within = _place(db, row, passage) if passage else None
         names = [within[0]] if within else [document] if document else _holding(db, row, phrase)
         found = []
@@ -112,7 +111,7 @@ def correct_fact(
 def _apply(
     steps: Steps,
     change: Change,
-    draft: Callable[[sqlite3.Connection, Row], list[tuple[Draft, int]]],
+    draft: Callable[[Rows, Row], list[tuple[Draft, int]]],
     version: str,
     embed: Embed | None,
 ) -> Written:
@@ -141,7 +140,7 @@ def _apply(
     raise AssertionError("unreachable")
 
 
-def _same(db: sqlite3.Connection, row: Row, draft: Draft, number: int) -> bool:
+def _same(db: Rows, row: Row, draft: Draft, number: int) -> bool:
     before = held(db, row.id, identity(db, draft.document) or 0)
     if before is None or before.meta != msgspec.json.encode(draft.meta).decode():
         return False
@@ -165,7 +164,7 @@ def _embedded(draft: Draft, wanted: Sequence[int], row: Row, embed: Embed) -> Dr
     return msgspec.structs.replace(draft, vectors=vectors)
 
 
-def _now(db: sqlite3.Connection, row: Row, name: str) -> _Now:
+def _now(db: Rows, row: Row, name: str) -> _Now:
     document = identity(db, name)
     own = None if document is None else held(db, row.id, document)
     if own is None:
@@ -180,7 +179,7 @@ def _now(db: sqlite3.Connection, row: Row, name: str) -> _Now:
     return _Now(name, number, unpack(body), _META.decode(own.meta), slices)
 
 
-def _place(db: sqlite3.Connection, row: Row, passage: str) -> tuple[str, int, int]:
+def _place(db: Rows, row: Row, passage: str) -> tuple[str, int, int]:
     found = db.execute(
         'SELECT d.name, p."start", p."end" FROM passages q JOIN places p ON p.passage = q.id'
         " JOIN documents d ON d.id = p.document WHERE q.name = ? AND p.version = ? AND p.hi = ?",
@@ -192,7 +191,7 @@ def _place(db: sqlite3.Connection, row: Row, passage: str) -> tuple[str, int, in
     return name, start, end
 
 
-def _holding(db: sqlite3.Connection, row: Row, phrase: Phrase) -> list[str]:
+def _holding(db: Rows, row: Row, phrase: Phrase) -> list[str]:
     found = db.execute(
         "SELECT d.name, r.body FROM holdings h JOIN documents d ON d.id = h.document"
         " JOIN revisions r ON r.id = h.revision WHERE h.version = ? AND h.hi = ?",

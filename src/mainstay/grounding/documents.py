@@ -20,8 +20,20 @@ from mainstay.grounding.matter import Matter, date_of, read_matter
 from mainstay.grounding.normal import cut, decode, normalise, normalise_marked
 from mainstay.grounding.port import Meta, Slice
 from mainstay.grounding.shelf import Extracted, Extractor, Mark
+from mainstay.grounding.tabular import TABULAR, Row, Table, read_row, read_table
 
-__all__ = ["SOURCE", "Document", "NotRead", "is_same", "join_matter", "meta_of", "read_document"]
+__all__ = [
+    "SOURCE",
+    "Document",
+    "NotRead",
+    "is_same",
+    "is_same_row",
+    "join_matter",
+    "meta_of",
+    "read_document",
+    "read_row_document",
+    "table_of",
+]
 
 #: The field that says which source a document is from.
 SOURCE: Final = "source"
@@ -127,7 +139,10 @@ def is_same(data: bytes, beside: Matter, source: SourceConfig, known: Meta, now:
         own = _front(data) if known.kind not in EXTRACTED else Matter()
     except Unreadable:
         return False
-    matter = join_matter(own, beside)
+    return _says_so_still(join_matter(own, beside), source, known, now)
+
+
+def _says_so_still(matter: Matter, source: SourceConfig, known: Meta, now: int) -> bool:
     now_meta = meta_of(matter, source)
     terms = ("groups", "ttl", "licence", "consent")
     if any(getattr(now_meta, term) != getattr(known, term) for term in terms) or dict(known.fields) != now_meta.fields:
@@ -138,6 +153,57 @@ def is_same(data: bytes, beside: Matter, source: SourceConfig, known: Meta, now:
         return False
     # What expires is put anew in good time: it was looked at, and is as it was.
     return not known.ttl or now - known.read_at < known.ttl * 250
+
+
+def table_of(data: bytes, name: str, media_type: str, source: SourceConfig, limits: IngestLimitsConfig) -> Table | None:
+    """Return the rows of a file that are documents of their own, None where the file is one document, or none.
+
+    Raises:
+        Unreadable: as :func:`mainstay.grounding.tabular.read_table`, or it is no text.
+    """
+    kind = kind_of(data, name, media_type) if source.rows.split else ""
+    if kind not in TABULAR:
+        return None
+    return read_table(normalise(decode(data)), kind, source.rows, limits.rows)
+
+
+def read_row_document(
+    row: Row,
+    name: str,
+    beside: Matter,
+    source: SourceConfig,
+    *,
+    sizes: Sizes,
+    limits: IngestLimitsConfig,
+    dated: int,
+    now: int,
+) -> Document:
+    """Return what a row says, as :func:`read_document` does of a file. ``name`` is the file's.
+
+    Raises:
+        NotRead: it says nothing.
+        Unreadable: it cannot be read.
+    """
+    text, kind, own = read_row(row, source.rows)
+    if len(text) > limits.characters:
+        raise Unreadable(f"has more than the {limits.characters} characters that are read; split it")
+    slices = chunk(text, kind, sizes)
+    if not slices:
+        raise NotRead
+    matter = join_matter(own, beside)
+    meta = meta_of(matter, source, kind=kind, sha256=row.sha256, now=now)
+    title = (matter.title or _stem(name))[:500]
+    return Document(text, slices, msgspec.structs.replace(meta, title=title, dated=matter.dated or dated))
+
+
+def is_same_row(row: Row, beside: Matter, source: SourceConfig, known: Meta, now: int) -> bool:
+    """Return whether a row need not be read again; see :func:`is_same`."""
+    if row.sha256 != known.sha256:
+        return False
+    try:
+        return _says_so_still(join_matter(read_row(row, source.rows)[2], beside), source, known, now)
+    except Unreadable:
+        return False
 
 
 def join_matter(own: Matter, beside: Matter) -> Matter:

@@ -7,8 +7,8 @@ Knows the index of words and the vectors, which are blanked with their rows.
 import msgspec
 
 from mainstay.grounding.port import Meta
-from mainstay.grounding.steps import Step, many
-from mainstay.grounding.tables import FOREVER
+from mainstay.grounding.rows import FOREVER, many
+from mainstay.grounding.steps import Step
 from mainstay.grounding.windows import blank, pack, unpack
 
 __all__ = ["erase"]
@@ -34,20 +34,16 @@ def erase(step: Step, document: str, places: list[int], spans: dict[int, list[tu
         _erase_document(step, document, places)
     # What others keep in memory is read anew, and the words leave the index with the deletions that are still in it.
     db.execute("UPDATE base SET generation = generation + 1").close()
-    db.execute("INSERT INTO words (words) VALUES ('optimize')").close()
+    step.words.tidy(db)
 
 
 def _erase_passage(step: Step, passage: int) -> None:
     db = step.db
-    db.execute(
-        "INSERT INTO words (words, rowid, context, text)"
-        " SELECT 'delete', id, indexable(context), indexable(text) FROM passages WHERE id = ?",
-        (passage,),
-    ).close()
+    step.words.drop(db, (passage,))
     db.execute("DELETE FROM vectors WHERE passage = ?", (passage,)).close()
     db.execute(
-        "UPDATE passages SET context = '', heading = '[]', text = '', likeness = x'', erased = 1 WHERE id = ?",
-        (passage,),
+        "UPDATE passages SET context = '', heading = '[]', text = '', likeness = ?, erased = 1 WHERE id = ?",
+        (b"", passage),
     ).close()
     step.moved = True
 

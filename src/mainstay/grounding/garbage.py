@@ -5,14 +5,11 @@ In small transactions, so that changes need not wait. Who is pinned goes on seei
 like any other.
 """
 
-import sqlite3
-from pathlib import Path
-
 import msgspec
 
 from mainstay.grounding.port import Change
-from mainstay.grounding.steps import Steps, many
-from mainstay.grounding.tables import Connections
+from mainstay.grounding.rows import Rows, Transactions, WordIndex, many
+from mainstay.grounding.steps import Steps
 
 __all__ = ["Collected", "collect"]
 
@@ -33,7 +30,7 @@ class Collected(msgspec.Struct, frozen=True):
     size: int = 0
 
 
-def collect(connections: Connections, steps: Steps, change: Change, window: float, path: Path) -> Collected:
+def collect(connections: Transactions, steps: Steps, change: Change, window: float) -> Collected:
     """Remove what ended more than ``window`` seconds ago."""
     now = steps.clock()
     with steps.step("collect", change) as step:
@@ -49,7 +46,7 @@ def collect(connections: Connections, steps: Steps, change: Change, window: floa
     more = True
     while more:
         with connections.write() as db:
-            more, some = _places(db, horizon)
+            more, some = _places(db, connections.words, horizon)
             passages += some
     more = True
     while more:
@@ -57,12 +54,12 @@ def collect(connections: Connections, steps: Steps, change: Change, window: floa
             more, some = _texts(db, horizon)
             revisions += some
     with connections.write() as db:
-        _tidy(db, passages)
+        _tidy(db, connections.words, passages)
     connections.checkpoint()
-    return Collected(passages, revisions, gone, path.stat().st_size)
+    return Collected(passages, revisions, gone, connections.size())
 
 
-def _versions(db: sqlite3.Connection, horizon: int) -> int:
+def _versions(db: Rows, horizon: int) -> int:
     """Have all rows of versions that were retired before the horizon end with the step that retired them."""
     found = db.execute(
         "SELECT v.id, v.seq FROM versions v WHERE v.state = 'retired' AND v.seq <= ?"
@@ -78,7 +75,7 @@ def _versions(db: sqlite3.Connection, horizon: int) -> int:
     return len(found)
 
 
-def _places(db: sqlite3.Connection, horizon: int) -> tuple[bool, int]:
+def _places(db: Rows, words: WordIndex, horizon: int) -> tuple[bool, int]:
     found = db.execute(
         f"SELECT id, passage FROM places WHERE{_ENDED.format(table='places')} LIMIT {_AT_ONCE}",  # noqa: S608  # from here
         {"horizon": horizon},
@@ -87,17 +84,12 @@ def _places(db: sqlite3.Connection, horizon: int) -> tuple[bool, int]:
     db.execute("DELETE FROM withdrawn WHERE place IN (SELECT value FROM json_each(?))", (places,)).close()
     db.execute("DELETE FROM places WHERE id IN (SELECT value FROM json_each(?))", (places,)).close()
     lone = db.execute(
-        "SELECT id, context, text, erased FROM passages WHERE id IN (SELECT value FROM json_each(?))"
+        "SELECT id FROM passages WHERE id IN (SELECT value FROM json_each(?))"
         " AND NOT EXISTS (SELECT 1 FROM places p WHERE p.passage = passages.id)",
         (many(sorted({passage for _, passage in found})),),
     ).fetchall()
-    for passage, context, text, erased in lone:
-        if not erased:
-            db.execute(
-                "INSERT INTO words (words, rowid, context, text) VALUES ('delete', ?, indexable(?), indexable(?))",
-                (passage, context, text),
-            ).close()
-    rows = many([row[0] for row in lone])
+    words.drop(db, [row for (row,) in lone])
+    rows = many(row for (row,) in lone)
     gone = db.execute("DELETE FROM vectors WHERE passage IN (SELECT value FROM json_each(?))", (rows,))
     if gone.rowcount:
         db.execute("UPDATE base SET generation = generation + 1").close()
@@ -105,7 +97,7 @@ def _places(db: sqlite3.Connection, horizon: int) -> tuple[bool, int]:
     return len(found) == _AT_ONCE, len(lone)
 
 
-def _texts(db: sqlite3.Connection, horizon: int) -> tuple[bool, int]:
+def _texts(db: Rows, horizon: int) -> tuple[bool, int]:
     found = db.execute(
         f"SELECT id, revision FROM holdings WHERE{_ENDED.format(table='holdings')} LIMIT {_AT_ONCE}",  # noqa: S608  # from here
         {"horizon": horizon},
@@ -124,8 +116,8 @@ def _texts(db: sqlite3.Connection, horizon: int) -> tuple[bool, int]:
     return len(found) == _AT_ONCE, len(lone)
 
 
-def _tidy(db: sqlite3.Connection, removed: int) -> None:
+def _tidy(db: Rows, words: WordIndex, removed: int) -> None:
     ((left,),) = db.execute("SELECT count(*) FROM passages").fetchall()
     if removed * 4 > left:
         # Deletions are kept in the index of words beside what they delete until it is written anew.
-        db.execute("INSERT INTO words (words) VALUES ('optimize')").close()
+        words.tidy(db)

@@ -4,13 +4,12 @@ Rows of ``holdings`` and ``places``, alive from one step to another. Knows which
 it changes. Does not know how a text is cut.
 """
 
-import sqlite3
 from typing import NamedTuple
 
 from mainstay.core.errors import NotFound
 from mainstay.grounding.port import Written
+from mainstay.grounding.rows import FOREVER, Rows
 from mainstay.grounding.steps import Row, Step, find
-from mainstay.grounding.tables import FOREVER
 
 __all__ = ["Held", "close", "end", "fell_behind", "held", "identity"]
 
@@ -25,13 +24,13 @@ class Held(NamedTuple):
     meta: str
 
 
-def identity(db: sqlite3.Connection, document: str) -> int | None:
+def identity(db: Rows, document: str) -> int | None:
     """Return the number of a document, None where there never was one of this name."""
     found = db.execute("SELECT id FROM documents WHERE name = ?", (document,)).fetchall()
     return found[0][0] if found else None
 
 
-def held(db: sqlite3.Connection, version: int, document: int) -> Held | None:
+def held(db: Rows, version: int, document: int) -> Held | None:
     """Return what a version holds of a document now."""
     found = db.execute(
         "SELECT h.id, h.revision, r.sha256, h.likeness, h.meta FROM holdings h JOIN revisions r ON r.id = h.revision"
@@ -84,4 +83,7 @@ def fell_behind(step: Step, row: Row, document: int) -> None:
         if (None if own is None else (own.revision, own.likeness)) == said:
             step.db.execute("DELETE FROM behind WHERE version = ? AND document = ?", (version, document)).close()
         elif row.live:
-            step.db.execute("INSERT OR REPLACE INTO behind VALUES (?, ?, ?)", (version, document, step.seq)).close()
+            step.db.execute(
+                "INSERT INTO behind VALUES (?, ?, ?) ON CONFLICT (version, document) DO UPDATE SET seq = excluded.seq",
+                (version, document, step.seq),
+            ).close()

@@ -1,6 +1,6 @@
 """Knowledge as a worker asks it: searched, opened and checked in threads of its own, never on the event loop.
 
-Every question opens the file of its base anew as far as that is needed, so what another process changed is seen by the
+Every question opens its base anew as far as that is needed, so what another process changed is seen by the
 next one. What computes is loaded before the first question where its base is named (:meth:`LocalLibrary.warm`).
 """
 
@@ -16,12 +16,14 @@ from msgspec.structs import replace
 
 from mainstay.core.errors import StartError, Unavailable
 from mainstay.core.sources import Found
+from mainstay.grounding.opening import Bases, Keeps
 from mainstay.grounding.port import Access, Embedder, Question, Support, Verifier, Version
 from mainstay.grounding.remote import Remote
 
 if TYPE_CHECKING:
-    from mainstay.grounding.listing import Opened
-    from mainstay.grounding.sqlite import SqliteStore
+    from mainstay.grounding.pages import Page
+    from mainstay.grounding.search import Manner
+    from mainstay.grounding.store import RowStore
 
 __all__ = ["Embed", "LocalLibrary"]
 
@@ -35,20 +37,30 @@ _SEARCHES, _COMPUTES, _WAITING = 2, 2, 256
 
 
 class LocalLibrary:
-    """The knowledge bases of one folder; see :class:`~mainstay.grounding.port.Library`.
+    """The knowledge bases of one home; see :class:`~mainstay.grounding.port.Library`.
 
     Args:
         folder: where their files lie.
         embed: what embeds for a version of a base.
         verifier: opens what checks claims.
+        manner: how a base is searched; as usual when not given.
+        keeps: where a base is kept; in a file when not given.
     """
 
-    def __init__(self, folder: Path, embed: Embed, verifier: Callable[[], Verifier]) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        embed: Embed,
+        verifier: Callable[[], Verifier],
+        manner: "Callable[[str], Manner] | None" = None,
+        keeps: Keeps = lambda base: None,
+    ) -> None:
+        self._bases = Bases(folder, keeps)
         self.embed = embed
+        self._manner = manner
         self._open_verifier = verifier
         self._verifier: Verifier | None = None
-        self._stores: dict[str, SqliteStore] = {}
+        self._stores: dict[str, RowStore] = {}
         self._lock = threading.Lock()
         self._waiting = 0
         #: By base: what loads it.
@@ -82,15 +94,23 @@ class LocalLibrary:
         """See :class:`~mainstay.grounding.port.Library`."""
         return await self._in_thread(lambda: self._store(base).alive(passages, access))
 
-    async def open_passage(self, base: str, passage: str, access: Access | None, revision: int = 0) -> "Opened":
-        """Return a passage as a citation points at it, at a revision (its newest by default); ``access`` None is for
-        who may see everything.
+    async def open_passage(
+        self, base: str, passage: str, access: Access | None, around: int, revision: int = 0
+    ) -> "Page":
+        """Return a passage as a citation points at it, at a revision (its newest by default), with ``around``
+        characters on each side; ``access`` None is for who may see everything.
 
         Raises:
             NotFound: there is none of this name that may be seen.
             Unavailable: the base cannot be read now.
         """
-        return await self._in_thread(lambda: self._store(base).passage(passage, access, revision=revision))
+
+        def open_it() -> "Page":
+            from mainstay.grounding.pages import open_page
+
+            return open_page(self._store(base), passage, access, around=around, revision=revision)
+
+        return await self._in_thread(open_it)
 
     async def check(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Support]:
         """See :class:`~mainstay.grounding.port.Library`."""
@@ -134,30 +154,40 @@ class LocalLibrary:
             search(snapshot, Question("what is there", seconds=60.0), embedder, pool=self._computing)
 
     def _find(self, base: str, question: Question) -> Found:
-        from mainstay.grounding.search import search
+        from mainstay.grounding.search import Manner, search
 
-        store = self._store(base)
+        store, manner = self._store(base), self._manner(base) if self._manner is not None else Manner()
         with store.pin(question.version) as snapshot:
             missing = False
             try:
                 embedder = self.embed(base, snapshot.version)
             except (Unavailable, StartError):
                 embedder, missing = None, True
-            found = search(snapshot, question, embedder, pool=self._computing)
+            found = search(
+                snapshot, question, embedder, reranker=manner.reranker, tuning=manner.tuning, pool=self._computing
+            )
         return replace(found, late=(*found.late, "dense")) if missing else found
 
-    def _store(self, base: str) -> "SqliteStore":
-        from mainstay.grounding.sqlite import open_store
-
+    def _store(self, base: str) -> "RowStore":
         with self._lock:
             store = self._stores.get(base)
-            if store is not None and not store.path.exists():
-                store.shut()
+            if store is not None and self._bases.has_moved(store):
                 del self._stores[base]
+                store.shut()
                 store = None
-            if store is None:
-                store = self._stores[base] = open_store(self._folder, base, make=False)
+        if store is not None:
             return store
+        try:
+            # Without the lock: a server that does not answer holds up no other base.
+            store = self._bases.open(base)
+        except StartError as error:
+            _log.error("knowledge_unreachable", base=base, reason=error.message)
+            raise Unavailable(f"The knowledge base '{base}' cannot be reached; try again shortly.") from error
+        with self._lock:
+            kept = self._stores.setdefault(base, store)
+        if kept is not store:
+            store.shut()
+        return kept
 
     def _check(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Support]:
         try:

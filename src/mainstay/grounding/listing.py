@@ -3,9 +3,7 @@
 Reads only. Everything a reader of a citation is shown passes the same mask as what a question finds.
 """
 
-import sqlite3
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -14,9 +12,9 @@ from mainstay.core.errors import NotFound
 from mainstay.core.sources import Pin, Source
 from mainstay.grounding.masks import mask, permitted
 from mainstay.grounding.port import Access, Meta
+from mainstay.grounding.rows import FOREVER, Rows, many
 from mainstay.grounding.shelf import Listing
-from mainstay.grounding.steps import find, head, many
-from mainstay.grounding.tables import FOREVER
+from mainstay.grounding.steps import find, head
 from mainstay.grounding.windows import blank, unpack, withheld
 
 __all__ = [
@@ -126,7 +124,7 @@ class History(msgspec.Struct, frozen=True):
     after: str = ""
 
 
-def alive(db: sqlite3.Connection, names: Sequence[str], access: Access, now: int) -> bool:
+def alive(db: Rows, names: Sequence[str], access: Access, now: int) -> bool:
     """Whether all are alive now in the live version, and allowed."""
     wanted = set(names)
     seq, version = head(db)
@@ -139,9 +137,9 @@ def alive(db: sqlite3.Connection, names: Sequence[str], access: Access, now: int
 
 
 def opened(
-    db: sqlite3.Connection, base: str, name: str, access: Access | None, revision: int, now: int, *, withdrawn: bool
+    db: Rows, base: str, name: str, access: Access | None, revision: int, now: int, *, withdrawn: bool
 ) -> Opened:
-    """Open a passage; see :meth:`mainstay.grounding.sqlite.SqliteStore.passage`."""
+    """Open a passage; see :meth:`mainstay.grounding.store.RowStore.passage`."""
     seq, live = head(db)
     which = " AND r.number = :number" if revision else ""
     # Who may see it is what its document says now, if it is anywhere still, else what it said last.
@@ -174,8 +172,8 @@ def opened(
     return Opened(shown, state)  # type: ignore[arg-type]  # one of its words
 
 
-def text(db: sqlite3.Connection, document: str, revision: int, version: str, access: Access | None, now: int) -> Text:
-    """Return a document's text; see :meth:`mainstay.grounding.sqlite.SqliteStore.text`."""
+def text(db: Rows, document: str, revision: int, version: str, access: Access | None, now: int) -> Text:
+    """Return a document's text; see :meth:`mainstay.grounding.store.RowStore.text`."""
     row = find(db, version)
     which = "r.number = :number" if revision else "h.version = :version AND h.hi = :forever"
     found = db.execute(
@@ -195,7 +193,7 @@ def text(db: sqlite3.Connection, document: str, revision: int, version: str, acc
     return Text(document, found[0][2], shown, found[0][4], told, found[0][6] == FOREVER)
 
 
-def documents(db: sqlite3.Connection, version: str) -> Mapping[str, Meta]:
+def documents(db: Rows, version: str) -> Mapping[str, Meta]:
     """Return what is known of each document of a version."""
     row = find(db, version)
     found = db.execute(
@@ -207,7 +205,7 @@ def documents(db: sqlite3.Connection, version: str) -> Mapping[str, Meta]:
 
 
 def listed(
-    db: sqlite3.Connection, version: str, after: str, most: int, access: Access | None, now: int, *, expired: bool
+    db: Rows, version: str, after: str, most: int, access: Access | None, now: int, *, expired: bool
 ) -> tuple[Document, ...]:
     """Return documents of a version by name, after one."""
     row = find(db, version)
@@ -238,13 +236,13 @@ _PASSAGE = (
 )
 
 
-def passages(db: sqlite3.Connection, document: str, version: str) -> tuple[Passage, ...]:
+def passages(db: Rows, document: str, version: str) -> tuple[Passage, ...]:
     """Return the passages of a document that are alive in a version."""
     values = {"version": find(db, version).id, "forever": FOREVER, "name": document}
     return _shown(db.execute(f'{_PASSAGE} AND d.name = :name ORDER BY p."start"', values).fetchall())
 
 
-def lacking(db: sqlite3.Connection, version: str, most: int) -> tuple[Passage, ...]:
+def lacking(db: Rows, version: str, most: int) -> tuple[Passage, ...]:
     """Return passages of a version that lack a vector."""
     row = find(db, version)
     if not row.version.embedder:
@@ -268,7 +266,7 @@ def _shown(rows: Any) -> tuple[Passage, ...]:
     )  # fmt: skip
 
 
-def counts(db: sqlite3.Connection, version: str, now: int, path: Path) -> Counts:
+def counts(db: Rows, version: str, now: int, size: int) -> Counts:
     """Return how much there is."""
     row = find(db, version)
     seq, at = db.execute("SELECT seq, at FROM base").fetchall()[0]
@@ -294,16 +292,16 @@ def counts(db: sqlite3.Connection, version: str, now: int, path: Path) -> Counts
         dead=_number(db, "SELECT count(*) FROM places WHERE hi <> ?", FOREVER),
         versions=_number(db, "SELECT count(*) FROM versions"),
         tombstones=_number(db, "SELECT count(*) FROM tombstones"),
-        size=sum(one.stat().st_size for one in (path, path.with_name(f"{path.name}-wal")) if one.exists()),
+        size=size,
     )
 
 
-def _number(db: sqlite3.Connection, question: str, *values: object) -> int:
+def _number(db: Rows, question: str, *values: object) -> int:
     ((found,),) = db.execute(question, values).fetchall()
     return int(found)
 
 
-def history(db: sqlite3.Connection, document: str, most: int, before: int) -> tuple[History, ...]:
+def history(db: Rows, document: str, most: int, before: int) -> tuple[History, ...]:
     """Return changes, newest first."""
     found = db.execute(
         "SELECT c.seq, c.at, c.what, c.who, c.why, x.document, x.version, x.before, x.after FROM commits c"  # noqa: S608  # one of two conditions
@@ -315,19 +313,20 @@ def history(db: sqlite3.Connection, document: str, most: int, before: int) -> tu
     return tuple(History(*row[:5], *(value or "" for value in row[5:])) for row in found)
 
 
-def closed_since(db: sqlite3.Connection, seq: int) -> tuple[int, tuple[str, ...]]:
+def closed_since(db: Rows, seq: int) -> tuple[int, tuple[str, ...]]:
     """Return the newest step, and what was closed after another."""
     found = db.execute("SELECT passage FROM closed WHERE seq > ? ORDER BY seq", (seq,)).fetchall()
     return head(db)[0], tuple(dict.fromkeys(name for (name,) in found))
 
 
-def source(db: sqlite3.Connection, name: str) -> Listing | None:
+def source(db: Rows, name: str) -> Listing | None:
     """Return what is known of a source."""
     found = db.execute("SELECT value FROM notes WHERE key = ?", (f"source:{name}",)).fetchall()
     return _LISTING.decode(found[0][0]) if found else None
 
 
-def note(db: sqlite3.Connection, kept: Listing) -> None:
+def note(db: Rows, kept: Listing) -> None:
     """Keep what is known of a source."""
     value = msgspec.json.encode(kept).decode()
-    db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (f"source:{kept.source}", value)).close()
+    again = "INSERT INTO notes VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    db.execute(again, (f"source:{kept.source}", value)).close()

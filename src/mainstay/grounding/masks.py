@@ -3,14 +3,12 @@
 One place, for every question, so that no way of finding a passage forgets a condition.
 """
 
-import sqlite3
 from collections.abc import Sequence
 
 import msgspec
 
 from mainstay.grounding.port import Access, Meta
-from mainstay.grounding.steps import many
-from mainstay.grounding.tables import FOREVER
+from mainstay.grounding.rows import FOREVER, Rows, many
 
 __all__ = ["mask", "permitted"]
 
@@ -60,9 +58,7 @@ def mask(
     return where, values
 
 
-def permitted(
-    db: sqlite3.Connection | None, document: int, meta: Meta, flags: Sequence[str], access: Access | None
-) -> bool:
+def permitted(db: Rows | None, document: int, meta: Meta, flags: Sequence[str], access: Access | None) -> bool:
     """Whether ``access`` lets a document be seen, of which ``meta`` is known: for what is no longer alive.
 
     Groups may have been narrowed since: where the document is alive still, in any version, what it says now counts too.

@@ -4,11 +4,11 @@ A cache of rows, never of what is alive: whoever finds a row here reads it again
 the whole is read anew when some were removed. numpy is needed from here on, and only here.
 """
 
-import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
 from mainstay.core.errors import Unavailable
+from mainstay.grounding.rows import Rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class Matrices:
         self._lock = threading.Lock()
         self._kept: dict[str, _Growing] = {}
 
-    def at(self, db: sqlite3.Connection, embedder: str, dimensions: int) -> Matrix:
+    def at(self, db: Rows, embedder: str, dimensions: int) -> Matrix:
         """Return the vectors that the transaction of ``db`` sees, and perhaps some that were added since.
 
         Raises:
@@ -91,7 +91,7 @@ class _Growing:
     def fits(self, uuid: str, generation: int, dimensions: int) -> bool:
         return (self.uuid, self.generation, self._dimensions) == (uuid, generation, dimensions)
 
-    def catch_up(self, db: sqlite3.Connection, embedder: str) -> None:
+    def catch_up(self, db: Rows, embedder: str) -> None:
         import numpy as np
 
         ((newest,),) = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'vectors'").fetchall() or [(0,)]

@@ -15,7 +15,7 @@ import yaml
 from mainstay.core.config import parse_duration
 from mainstay.core.errors import Unreadable
 
-__all__ = ["Matter", "date_of", "read_matter", "read_sidecar"]
+__all__ = ["Matter", "date_of", "read_matter", "read_sidecar", "read_terms"]
 
 _FRONT: Final = re.compile(r"---[ \t]*\n(.*?)(?:\n|^)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _MOST: Final = 64 * 1024
@@ -78,10 +78,15 @@ def _matter(text: str, what: str) -> Matter:
         return Matter()
     if not isinstance(said, dict):
         raise Unreadable(f"has a {what} that is no list of names and values; correct it")
-    return _terms({str(name): value for name, value in said.items()}, what)
+    return read_terms({str(name): value for name, value in said.items()}, what)
 
 
-def _terms(said: dict[str, Any], what: str) -> Matter:
+def read_terms(said: Mapping[str, Any], what: str) -> Matter:
+    """Return what fields say of a document; ``what`` they stand in, for what is told of it.
+
+    Raises:
+        Unreadable: groups are no names, or the time to live is no duration.
+    """
     by = {name.lower(): value for name, value in said.items()}
     groups = by.pop("groups", None)
     ttl = by.pop("ttl", None)

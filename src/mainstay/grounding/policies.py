@@ -34,6 +34,9 @@ class Rule(msgspec.Struct, frozen=True):
     keep: bool = True
     nothing: Nothing = "answer"
     text: str = ""
+    #: What is said instead where the search came too late.
+    late: str = ""
+    native: bool = True
     least: float = 0.0
     #: None: claims are not checked.
     unsupported: Unsupported | None = None
@@ -69,6 +72,8 @@ def rule_of(config: RouteKnowledgeConfig) -> Rule:
         config.marks == "keep",
         config.nothing.do,
         config.nothing.text,
+        config.nothing.late,
+        config.native,
         config.nothing.least,
     )
     if verify is None:

@@ -6,7 +6,6 @@ embed.
 """
 
 import hashlib
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,9 +15,9 @@ from mainstay.core.errors import Conflict, InvalidRequest, MainstayError
 from mainstay.grounding.holdings import Held, fell_behind, held, identity
 from mainstay.grounding.phrases import digest
 from mainstay.grounding.port import Meta, Slice, Written
+from mainstay.grounding.rows import FOREVER, Packed, Rows, many
 from mainstay.grounding.shelf import Draft
-from mainstay.grounding.steps import Row, Step, find, many
-from mainstay.grounding.tables import FOREVER
+from mainstay.grounding.steps import Row, Step, find
 from mainstay.grounding.tombstones import buried, retracted, withhold
 from mainstay.grounding.windows import pack, withheld
 
@@ -91,7 +90,7 @@ def put_one(step: Step, row: Row, draft: Draft, revision: int = 0) -> tuple[tupl
     for tombstone, start, end in gone:
         if tombstone:
             withhold(step, revision, 0, tombstone, (start, end))
-    rows = _passages(db, document, kept)
+    rows = _passages(step, document, kept)
     closed, opened = _settle(step, row, document, revision, kept, rows)
     _hold(step, row, document, revision, meta, before, draft, sha256)
     _vectors(db, row, kept, rows, draft.vectors)
@@ -100,7 +99,7 @@ def put_one(step: Step, row: Row, draft: Draft, revision: int = 0) -> tuple[tupl
     return closed, opened
 
 
-def wanting(db: sqlite3.Connection, text: str, slices: Sequence[Slice], meta: Meta, version: str) -> tuple[int, ...]:
+def wanting(db: Rows, text: str, slices: Sequence[Slice], meta: Meta, version: str) -> tuple[int, ...]:
     """Return the slices, by position, whose vectors are not known from other passages."""
     row = find(db, version)
     if not row.version.embedder:
@@ -109,7 +108,7 @@ def wanting(db: sqlite3.Connection, text: str, slices: Sequence[Slice], meta: Me
     return tuple(index for index, like in enumerate(likes) if _like(db, row.version.embedder, like) is None)
 
 
-def fill(db: sqlite3.Connection, passages: Sequence[str], vectors: "NDArray[np.float32]", version: str) -> int:
+def fill(db: Rows, passages: Sequence[str], vectors: "NDArray[np.float32]", version: str) -> int:
     """Give passages vectors; return how many lacked one."""
     row = find(db, version)
     if len(vectors) != len(passages):
@@ -118,8 +117,8 @@ def fill(db: sqlite3.Connection, passages: Sequence[str], vectors: "NDArray[np.f
     made = 0
     for name, blob in zip(passages, blobs, strict=True):
         made += db.execute(
-            "INSERT OR IGNORE INTO vectors (embedder, passage, data)"
-            " SELECT ?, id, ? FROM passages WHERE name = ? AND erased = 0",
+            "INSERT INTO vectors (embedder, passage, data)"
+            " SELECT ?, id, ? FROM passages WHERE name = ? AND erased = 0 ON CONFLICT DO NOTHING",
             (row.version.embedder, blob, name),
         ).rowcount
     return made
@@ -195,11 +194,11 @@ class _Bytes:
         return byte
 
 
-def _document(db: sqlite3.Connection, name: str) -> int:
+def _document(db: Rows, name: str) -> int:
     return db.execute("INSERT INTO documents (name) VALUES (?)", (name,)).lastrowid or 0
 
 
-def _same(db: sqlite3.Connection, document: int, sha256: str) -> int:
+def _same(db: Rows, document: int, sha256: str) -> int:
     # What any version holds of it now is one revision, so that versions can be compared.
     found = db.execute(
         "SELECT r.id FROM revisions r WHERE r.document = ? AND r.sha256 = ?"
@@ -209,7 +208,7 @@ def _same(db: sqlite3.Connection, document: int, sha256: str) -> int:
     return int(found[0][0]) if found else 0
 
 
-def _revision(db: sqlite3.Connection, document: int, text: str, sha256: str) -> int:
+def _revision(db: Rows, document: int, text: str, sha256: str) -> int:
     db.execute("UPDATE documents SET revisions = revisions + 1 WHERE id = ?", (document,)).close()
     return (
         db.execute(
@@ -221,14 +220,16 @@ def _revision(db: sqlite3.Connection, document: int, text: str, sha256: str) -> 
     )
 
 
-def _passages(db: sqlite3.Connection, document: int, pieces: Sequence[_Piece]) -> dict[str, int]:
+def _passages(step: Step, document: int, pieces: Sequence[_Piece]) -> dict[str, int]:
     """Return the rows of passages by name, made where there are none."""
+    db = step.db
     found = db.execute(
         "SELECT name, id, erased FROM passages WHERE name IN (SELECT value FROM json_each(?))",
         (many([piece.name for piece in pieces]),),
     ).fetchall()
     rows = {name: row for name, row, _ in found}
     blank = {name for name, _, erased in found if erased}
+    fresh: list[tuple[int, str, str]] = []
     for piece in pieces:
         if piece.name in rows and piece.name not in blank:
             continue
@@ -250,10 +251,8 @@ def _passages(db: sqlite3.Connection, document: int, pieces: Sequence[_Piece]) -
                 (*values, piece.name, document, flags, piece.sha256),
             )
             row = rows[piece.name] = made.lastrowid or 0
-        db.execute(
-            "INSERT INTO words (rowid, context, text) VALUES (?, indexable(?), indexable(?))",
-            (row, piece.context, piece.text),
-        ).close()
+        fresh.append((row, piece.context, piece.text))
+    step.words.add(db, fresh)
     return rows
 
 
@@ -311,14 +310,14 @@ def _hold(
     db.execute(
         "INSERT INTO holdings (version, document, revision, likeness, meta, groups, fields, expires, lo, hi)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (row.id, document, revision, known, kept, many(meta.groups), msgspec.json.encode(meta.fields).decode(),
+        (row.id, document, revision, known, kept, str(many(meta.groups)), msgspec.json.encode(meta.fields).decode(),
          expires, step.seq, FOREVER),
     ).close()  # fmt: skip
     step.changed(draft.document, row.version.name, before.sha256 if before else "", sha256)
 
 
 def _vectors(
-    db: sqlite3.Connection,
+    db: Rows,
     row: Row,
     pieces: Sequence[_Piece],
     rows: dict[str, int],
@@ -342,10 +341,11 @@ def _vectors(
         data = blobs[piece.at] or _like(db, embedder, piece.likeness)
         if data is not None:
             made.append((embedder, rows[piece.name], data))
-    db.executemany("INSERT OR IGNORE INTO vectors (embedder, passage, data) VALUES (?, ?, ?)", made).close()
+    again = "INSERT INTO vectors (embedder, passage, data) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+    db.executemany(again, made).close()
 
 
-def _like(db: sqlite3.Connection, embedder: str, like: bytes) -> bytes | None:
+def _like(db: Rows, embedder: str, like: bytes) -> bytes | None:
     found = db.execute(
         "SELECT v.data FROM passages q JOIN vectors v ON v.passage = q.id AND v.embedder = ?"
         " WHERE q.likeness = ? LIMIT 1",
@@ -354,7 +354,7 @@ def _like(db: sqlite3.Connection, embedder: str, like: bytes) -> bytes | None:
     return found[0][0] if found else None
 
 
-def _packed(vectors: "NDArray[np.float32]", row: Row) -> list[bytes | None]:
+def _packed(vectors: "NDArray[np.float32]", row: Row) -> list[Packed | None]:
     """Return vectors as they are kept, None for one of zeros."""
     import numpy as np
 
@@ -369,4 +369,4 @@ def _packed(vectors: "NDArray[np.float32]", row: Row) -> list[bytes | None]:
     filled: list[bool] = np.any(vectors, axis=1).tolist()
     raw = np.ascontiguousarray(vectors, "<f4").tobytes()
     size = 4 * dimensions
-    return [raw[index * size : (index + 1) * size] if full else None for index, full in enumerate(filled)]
+    return [Packed(raw[index * size : (index + 1) * size]) if full else None for index, full in enumerate(filled)]

@@ -5,11 +5,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mainstay.core.config import Duration, Name, OrText, PositiveDuration, Section
+from mainstay.core.config import Duration, OrText, PositiveDuration, Section
+from mainstay.grounding.config import BaseName
 
 __all__ = ["AbstainConfig", "NothingConfig", "RouteKnowledgeConfig", "VerifyConfig"]
 
 _NOTHING = "I found nothing about this in the sources that I answer from."
+
+_LATE = "I could not search the sources that I answer from in time; please ask again."
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Words = Annotated[str, Field(min_length=1, max_length=10_000)]
@@ -34,6 +37,10 @@ class NothingConfig(Section):
 
     text: Words = _NOTHING
     """What ``say`` says, and what an answer says of which nothing is left."""
+
+    late: Words = _LATE
+    """What ``say`` says where the search came too late or could not be made: nobody knows then whether there is
+    something. ``refuse`` is an error then that says to ask again."""
 
     least: Share = 0.0
     """The least confidence of a search that counts as having found something. Passages found with less are not given
@@ -78,7 +85,7 @@ class AbstainConfig(Section):
 class RouteKnowledgeConfig(Section):
     """What a route answers from."""
 
-    base: Name
+    base: BaseName
     """The knowledge base: a row of ``knowledge``, or just its name."""
 
     version: str = Field(default="", max_length=128)
@@ -106,6 +113,11 @@ class RouteKnowledgeConfig(Section):
     cite: bool = True
     """Ask the model to mark what it takes from which passage, and turn its marks into citations; passages that it did
     not mark and plainly used are cited too."""
+
+    native: bool = True
+    """Give passages to models of Anthropic and Cohere in the form that these cite by themselves, as results of a
+    search and as documents; their citations count where the quote is the passage's own text. ``false``: they are asked
+    for marks like any other model."""
 
     marks: Literal["keep", "remove"] = "keep"
     """Whether marks such as ``[1]`` stay in the text. Those that name no passage never do."""

@@ -15,6 +15,7 @@ from mainstay.core.clock import monotonic
 from mainstay.core.errors import MainstayError, Unavailable
 from mainstay.core.sources import Found, Source
 from mainstay.grounding.confidence import Signals, confidence, margin
+from mainstay.grounding.config import SearchConfig
 from mainstay.grounding.fusion import fuse
 from mainstay.grounding.port import Embedder, Hit, Question, Reranker, Snapshot
 from mainstay.grounding.rewriting import Rewriter, standalone
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Tuning", "search"]
+__all__ = ["Manner", "Tuning", "manner_of", "search"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -48,6 +49,27 @@ class Tuning(msgspec.Struct, frozen=True):
     diversity: float = 0.1
     reach: int = 0
     reranked: int = 20
+
+
+class Manner(msgspec.Struct, frozen=True):
+    """How a base is searched, and what reads question and passage together after that."""
+
+    tuning: Tuning = Tuning()
+    reranker: Reranker | None = None
+
+
+def manner_of(config: SearchConfig, reranker: Reranker | None = None) -> Manner:
+    """Return how a row of the configuration wants its base searched."""
+    return Manner(
+        Tuning(
+            config.candidates,
+            config.meaning,
+            config.diversity,
+            config.neighbours,
+            config.rerank.most if config.rerank is not None else 0,
+        ),
+        reranker,
+    )
 
 
 class _Time:

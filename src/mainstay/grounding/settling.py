@@ -22,9 +22,11 @@ from mainstay.core.usage import Usage, add_up
 from mainstay.grounding.answering import Answering, Ungrounded
 from mainstay.grounding.attribution import Passages
 from mainstay.grounding.checking import Check, Checks
+from mainstay.grounding.native import Natives
 from mainstay.grounding.people import Reviews, ask_person, is_allowed
 from mainstay.grounding.policies import Rule, is_weak
 from mainstay.grounding.streams import CitedFrames, HeldFrames, cited, collect
+from mainstay.grounding.structured import Structured
 
 __all__ = ["Settling", "said"]
 
@@ -59,6 +61,8 @@ class Settling:
         grounding: the record's.
         check: checks claims; None: nobody does.
         reviews: where calls wait for a person.
+        natives: what a provider's own citations are held against.
+        plain: whether the answer is text; else it is JSON, in which no mark stands.
     """
 
     def __init__(
@@ -71,6 +75,9 @@ class Settling:
         grounding: Grounding,
         check: Check | None,
         reviews: Reviews | None,
+        natives: Natives | None = None,
+        *,
+        plain: bool = True,
     ) -> None:
         if rule.unsupported == "review" and is_allowed(reviews, call, rule):
             rule = replace(rule, unsupported="mark")
@@ -82,6 +89,9 @@ class Settling:
         self._grounding = grounding
         self._check = check
         self._reviews = reviews
+        self._natives = natives
+        self._plain = plain
+        self._attribute = True
 
     async def answer(self, answer: Answer) -> Answer:
         """Return the answer as it leaves.
@@ -89,18 +99,23 @@ class Settling:
         Raises:
             OutputInvalid, NeedsReview: the route lets it not pass. A stream raises it on its way.
         """
+        self._attribute = self._natives is None or not self._natives.was_asked(answer.target)
         if answer.frames is not None:
-            unsure = self._rule.unsupported is not None and self._found.confidence < self._rule.unsure
-            if unsure or self._rule.unsupported == "reask":
+            unsure = self._plain and self._rule.unsupported is not None and self._found.confidence < self._rule.unsure
+            if unsure or self._rule.unsupported in (("reask",) if self._plain else ("reask", "refuse", "review")):
                 return replace(answer, frames=HeldFrames(answer.frames, self._settled))
             return replace(answer, frames=CitedFrames(answer.frames, self._answering(), self._refusal))
         assert answer.whole is not None
         return replace(answer, whole=_written(answer.whole, await self._settled(answer.whole.events)))
 
-    def _answering(self) -> Answering:
+    def _answering(self) -> Answering | Structured:
         checks = Checks(self._rule, self._passages, self._check)
         pin = self._found.pin if self._passages.sources else None
-        return Answering(self._rule, self._passages, checks, pin, self._grounding)
+        if not self._plain:
+            return Structured(self._rule, self._passages, checks, pin, self._grounding)
+        return Answering(
+            self._rule, self._passages, checks, pin, self._grounding, self._natives, attribute=self._attribute
+        )
 
     async def _settled(self, events: Sequence[Event]) -> Sequence[Event]:
         """Return the events of a whole answer as they leave.
@@ -115,7 +130,7 @@ class Settling:
             raise await self._refusal(ungrounded) from None
         if self._rule.unsupported == "reask" and answering.unsupported:
             out = await self._again(events, out, answering.unsupported)
-        if is_weak(self._found.confidence, self._grounding.verdicts, self._rule):
+        if self._plain and is_weak(self._found.confidence, self._grounding.verdicts, self._rule):
             self._grounding.did = "abstained"
             self._grounding.citations = []
             return _instead(out, self._rule.abstention)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "Barred",
     "Draft",
     "Extracted",
     "Extractor",
@@ -111,6 +112,13 @@ class Listing(msgspec.Struct, frozen=True):
     problems: int = 0
 
 
+class Barred(msgspec.Struct, frozen=True):
+    """Documents that were retracted, by their names, and by the SHA-256 of their bytes and texts."""
+
+    names: frozenset[str] = frozenset()
+    hashes: frozenset[str] = frozenset()
+
+
 class Held(Protocol):
     """A passage that a store holds."""
 
@@ -143,6 +151,10 @@ class Shelf(Store, Protocol):
 
     def put_all(self, drafts: Sequence[Draft], change: Change, version: str = "") -> Sequence[Written | None]:
         """Put documents in one transaction; None stands for one whose bytes were retracted, which is left out."""
+        ...
+
+    def barred(self) -> Barred:
+        """Return which documents were retracted: they need not be read to be refused."""
         ...
 
     def close(self, document: str, change: Change, version: str = "") -> Written:

@@ -5,83 +5,29 @@ allowed, retracted or expired are dropped by the rows themselves before ``most``
 neither shows nor takes a place. Stands behind ``port.Snapshot``.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from mainstay.core.errors import InvalidRequest, NotFound
-from mainstay.core.sources import Pin, Source
 from mainstay.grounding.masks import mask
 from mainstay.grounding.matrix import Matrices, Matrix
-from mainstay.grounding.port import Access, Hit, Meta
-from mainstay.grounding.steps import Row, find, many
+from mainstay.grounding.pinned import Pinned
+from mainstay.grounding.port import Access, Hit
+from mainstay.grounding.rows import Result, many
 from mainstay.grounding.tables import Connections
 from mainstay.grounding.tantivy import Lexicons
-from mainstay.grounding.windows import stretch, window
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["SqliteSnapshot", "resolve"]
+__all__ = ["SqliteSnapshot"]
 
 #: Candidates that are looked at in one step, at least, and how many before all allowed rows are asked for at once.
 _PART = 128
 _PATIENT = 1024
-_HEADINGS = msgspec.json.Decoder(tuple[str, ...])
-_META = msgspec.json.Decoder(Meta)
 
 
-def resolve(
-    db: sqlite3.Connection, base: str, version: str = "", at: int = 0, label: str = "", seq: int = 0
-) -> tuple[Pin, Row]:
-    """Return the pin of a version (the live one by default) now, at a wall-clock ms, a label, or a step.
-
-    Raises:
-        NotFound: there is none such, it did not exist then, or what it was has been collected.
-    """
-    ((newest, collected),) = db.execute("SELECT seq, collected FROM base").fetchall()
-    kept = False
-    if label:
-        found = db.execute("SELECT seq FROM labels WHERE name = ?", (label,)).fetchall()
-        if not found:
-            raise NotFound(f"There is no label '{label}' of this knowledge base.")
-        seq, kept = found[0][0], True
-    elif at:
-        found = db.execute("SELECT max(seq) FROM commits WHERE at <= ?", (at,)).fetchall()
-        seq = found[0][0] or 0
-        if not seq:
-            raise NotFound("The knowledge base did not exist at that time.")
-    elif not seq:
-        seq = newest
-    if not 0 < seq <= newest:
-        raise NotFound(f"There is no step {seq} of this knowledge base.")
-    if seq < collected and not kept and not _leased(db, seq):
-        raise NotFound("What the knowledge base was then has been collected: ask for a later time, or a label.")
-    if version:
-        row = find(db, version)
-        ((born,),) = db.execute("SELECT born FROM versions WHERE id = ?", (row.id,)).fetchall()
-    else:
-        found = db.execute("SELECT version FROM heads WHERE seq <= ? ORDER BY seq DESC LIMIT 1", (seq,)).fetchall()
-        names = db.execute("SELECT name, born FROM versions WHERE id = ?", found[0] if found else (0,)).fetchall()
-        if not names:
-            raise NotFound("The version that was live then has been collected.")
-        row, born = find(db, names[0][0]), names[0][1]
-    if seq < born:
-        raise NotFound(f"The version '{row.version.name}' did not exist at that time.")
-    return Pin(base, row.version.name, seq), row
-
-
-def _leased(db: sqlite3.Connection, seq: int) -> bool:
-    marks = "SELECT 1 FROM labels WHERE seq = ?1 UNION SELECT 1 FROM leases WHERE seq = ?1"
-    return bool(db.execute(marks, (seq,)).fetchall())
-
-
-class SqliteSnapshot:
+class SqliteSnapshot(Pinned):
     """A pin and what can be asked at it. Used as a context manager, by one thread at a time."""
 
     def __init__(
@@ -93,25 +39,10 @@ class SqliteSnapshot:
         what: tuple[str, int, str, int],
         lexicons: Lexicons | None = None,
     ) -> None:
-        self._connections = connections
+        super().__init__(connections, base, clock, what)
         self._matrices = matrices
         self._lexicons = lexicons
         self._matrix: Matrix | None = None
-        with ExitStack() as opening:
-            self._db = opening.enter_context(connections.read())
-            self.pin, row = resolve(self._db, base, *what)
-            self._open = opening.pop_all()
-        self.version = row.version
-        self._row = row.id
-        # What was in time then is asked for as it was then.
-        self._now = what[1] or clock()
-
-    def __enter__(self) -> "SqliteSnapshot":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Let go of the pin."""
-        self._open.close()
 
     def lexical(self, terms: Sequence[str], access: Access, most: int) -> Sequence[Hit]:
         """Return the best passages by BM25; see :class:`mainstay.grounding.port.Snapshot`."""
@@ -157,70 +88,11 @@ class SqliteSnapshot:
             return {}
         return {row: matrix.data[place] for row in rows if (place := matrix.place(row)) is not None}
 
-    def read(self, rows: Sequence[int], access: Access) -> Mapping[int, Source]:
-        """Return those that may be used, as sources; see :class:`mainstay.grounding.port.Snapshot`."""
-        where, values = mask(self._row, self.pin.seq, self._now, access)
-        with self._connections.guarded():
-            found = self._db.execute(
-                'SELECT p.passage, d.name, r.number, q.name, p."start", p."end", p.byte_start, p.byte_end, q.text,'  # noqa: S608  # the mask has placeholders only
-                " q.sha256, p.page, q.heading, h.meta, h.expires, q.flags"
-                f" FROM {where} JOIN revisions r ON r.id = p.revision JOIN documents d ON d.id = p.document"
-                " WHERE p.passage IN (SELECT value FROM json_each(:rows))",
-                values | {"rows": many(rows)},
-            ).fetchall()
-        return {row[0]: self._source(row) for row in found}
-
-    def near(self, row: int, reach: int) -> Sequence[int]:
-        """Return the passages about one in its document; see :class:`mainstay.grounding.port.Snapshot`."""
-        with self._connections.guarded():
-            found = self._db.execute(
-                "SELECT p.passage FROM places o JOIN places p ON p.version = o.version AND p.document = o.document"
-                " AND p.lo <= ?3 AND p.hi > ?3 WHERE o.passage = ?1 AND o.version = ?2 AND o.lo <= ?3 AND o.hi > ?3"
-                ' ORDER BY p."start", p."end"',
-                (row, self._row, self.pin.seq),
-            ).fetchall()
-        rows = [one for (one,) in found]
-        at = rows.index(row) if row in rows else 0
-        return rows[max(0, at - reach) : at + reach + 1]
-
-    def around(self, row: int, characters: int) -> tuple[int, int]:
-        """Return the offsets of a window around a passage in its revision, within the paragraphs about it. It reaches
-        over nothing that was retracted, nor over a passage with a flag that this one does not have.
-
-        Raises:
-            NotFound: it is not alive at the pin.
-        """
-        with self._connections.guarded():
-            return window(self._db, self._row, self.pin.seq, row, characters)
-
-    def text(self, document: str, revision: int, start: int, end: int) -> str:
-        """Return ``[start:end]`` of a revision: what a window holds.
-
-        Raises:
-            NotFound: there is no such revision.
-        """
-        with self._connections.guarded():
-            return stretch(self._db, document, revision, start, end)
-
-    def _source(self, row: Any) -> Source:
-        told = _META.decode(row[12])
-        return Source(
-            self.pin, row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10],
-            _HEADINGS.decode(row[11]), told.title, told.uri, told.dated, told.read_at, row[13],
-            _HEADINGS.decode(row[14]),
-        )  # fmt: skip
-
     def _vectors(self, vector: "NDArray[np.float32] | None") -> Matrix | None:
-        version = self.version
-        if not version.embedder:
+        if not self._fits(vector):
             return None
-        if vector is not None and len(vector) != version.dimensions:
-            raise InvalidRequest(
-                f"The vector has {len(vector)} dimensions, and those of this version {version.dimensions}: embed the"
-                f" question with '{version.embedder}'."
-            )
         if self._matrix is None:
-            self._matrix = self._matrices.at(self._db, version.embedder, version.dimensions)
+            self._matrix = self._matrices.at(self._db, self.version.embedder, self.version.dimensions)
         return self._matrix
 
     def _sifted(self, parts: Iterable[Sequence[tuple[int, float]]], access: Access, most: int) -> list[Hit]:
@@ -249,7 +121,7 @@ def _quoted(term: str) -> str:
     return term.replace("\0", "").encode("utf-8", "replace").decode().replace('"', '""')
 
 
-def _parts(found: sqlite3.Cursor, most: int) -> Iterator[Sequence[tuple[int, float]]]:
+def _parts(found: Result, most: int) -> Iterator[Sequence[tuple[int, float]]]:
     while part := found.fetchmany(max(2 * most, _PART)):
         yield part
 

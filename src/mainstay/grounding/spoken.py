@@ -89,6 +89,18 @@ class Spoken:
         """Something else than text comes next: return what was held back."""
         return self._read(self._marks.finish())
 
+    def part(self) -> list[Piece]:
+        """A part of the text is over, with the blanks at its end: return what was held back."""
+        pieces = self.pause()
+        if self._blanks and not self._marked:
+            self._emit(pieces, self._blanks, self._blanks)
+            self._blanks = ""
+        return pieces
+
+    def rest(self, tag: int) -> None:
+        """Something that stands in no mark rests the claim that is being said: ``tag`` is among its numbers."""
+        self._numbers.append((self._length, (tag,)))
+
     def finish(self) -> list[Piece]:
         """The text is over: return the rest."""
         pieces = self._read(self._marks.finish())

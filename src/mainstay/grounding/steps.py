@@ -5,16 +5,14 @@ listens in this process once it is committed, before it returns. Does not know w
 """
 
 import contextlib
-import json
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from mainstay.core.errors import NotFound
 from mainstay.grounding.port import Change, Version, Written
-from mainstay.grounding.tables import Connections
+from mainstay.grounding.rows import Rows, Transactions, WordIndex
 
-__all__ = ["Row", "Step", "Steps", "find", "head", "live", "many"]
+__all__ = ["Row", "Step", "Steps", "find", "head", "live"]
 
 Told = Callable[[tuple[str, ...]], None]
 
@@ -35,8 +33,9 @@ class Row:
 class Step:
     """A change under way. ``seq`` is the step it will be; rows it makes begin there, and rows it ends end there."""
 
-    def __init__(self, db: sqlite3.Connection, seq: int, at: int, change: Change) -> None:
+    def __init__(self, db: Rows, words: WordIndex, seq: int, at: int, change: Change) -> None:
         self.db = db
+        self.words = words
         self.seq = seq
         self.at = at
         self.change = change
@@ -73,7 +72,7 @@ class Step:
 class Steps:
     """Takes the steps of one base."""
 
-    def __init__(self, connections: Connections, clock: Callable[[], int]) -> None:
+    def __init__(self, connections: Transactions, clock: Callable[[], int]) -> None:
         self.connections = connections
         self.clock = clock
         self._told: tuple[Told, ...] = ()
@@ -96,7 +95,7 @@ class Steps:
         with self.connections.write() as db:
             ((seq, last),) = db.execute("SELECT seq, at FROM base").fetchall()
             # Never before the step before it, so that a moment has one step.
-            step = Step(db, seq + 1, max(change.at or self.clock(), last), change)
+            step = Step(db, self.connections.words, seq + 1, max(change.at or self.clock(), last), change)
             yield step
             done = step.written()
             if step.moved:
@@ -114,19 +113,19 @@ def _keep(step: Step, what: str, closed: tuple[str, ...]) -> None:
     db.execute("UPDATE base SET seq = ?, at = ?", (seq, step.at)).close()
 
 
-def head(db: sqlite3.Connection) -> tuple[int, int]:
+def head(db: Rows) -> tuple[int, int]:
     """Return the newest step and the number of the live version."""
     ((seq,),) = db.execute("SELECT seq FROM base").fetchall()
     return seq, live(db)
 
 
-def live(db: sqlite3.Connection) -> int:
+def live(db: Rows) -> int:
     """Return the number of the live version, 0 before there is one."""
     found = db.execute("SELECT version FROM heads ORDER BY seq DESC LIMIT 1").fetchall()
     return found[0][0] if found else 0
 
 
-def find(db: sqlite3.Connection, name: str, live_one: int | None = None) -> Row:
+def find(db: Rows, name: str, live_one: int | None = None) -> Row:
     """Return a version by its name, the live one for "".
 
     Raises:
@@ -142,8 +141,3 @@ def find(db: sqlite3.Connection, name: str, live_one: int | None = None) -> Row:
     if not found:
         raise NotFound(f"There is no version '{name}' of this knowledge base.")
     return Row(found[0], now)
-
-
-def many(values: Sequence[object]) -> str:
-    """Return values as the JSON that ``json_each`` takes, so that a statement stays the same for any number of them."""
-    return json.dumps(list(values))

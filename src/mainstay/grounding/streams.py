@@ -1,16 +1,31 @@
 """Streamed answers as they are cited: words pass at once, or wait for their claim, or for the whole answer."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from mainstay.core.answer import Frames
 from mainstay.core.clock import monotonic
 from mainstay.core.errors import MainstayError, UpstreamBroken
 from mainstay.core.events import Cited, Event, Frame, Grounded, Piece
 from mainstay.core.fold import Fold
-from mainstay.grounding.answering import Answering, Ungrounded
+from mainstay.grounding.answering import Ungrounded
 
-__all__ = ["CitedFrames", "HeldFrames", "Refuse", "cited", "collect"]
+__all__ = ["CitedFrames", "HeldFrames", "Refuse", "Taking", "cited", "collect"]
+
+
+class Taking(Protocol):
+    """Takes the events of one answer and gives back those that leave."""
+
+    async def take(self, event: Event, out: list[Event]) -> None:
+        """Take an event; append to ``out`` what leaves."""
+        ...
+
+    async def stop(self) -> None:
+        """Give up what is still being done."""
+        ...
+
 
 #: Returns the error that an answer ends in.
 Refuse = Callable[[Ungrounded], Awaitable[MainstayError]]
@@ -22,7 +37,7 @@ _ALIVE: Final = (Frame(),)
 _MOST: Final = 16 * 1024 * 1024
 
 
-async def cited(answering: Answering, events: Sequence[Event]) -> list[Event]:
+async def cited(answering: Taking, events: Sequence[Event]) -> list[Event]:
     """Return the events of a whole answer as they leave, every citation with its last verdict.
 
     Raises:
@@ -45,7 +60,7 @@ async def cited(answering: Answering, events: Sequence[Event]) -> list[Event]:
         if isinstance(event, Cited):
             number = seen.get(event.choice, 0)
             seen[event.choice] = number + 1
-            out[place] = Cited(last.get((event.choice, number), event.citation), event.choice)
+            out[place] = replace(event, citation=last.get((event.choice, number), event.citation))
     return out
 
 
@@ -79,7 +94,7 @@ class CitedFrames:
 
     __slots__ = ("_answering", "_ended", "_inner", "_refuse")
 
-    def __init__(self, inner: Frames, answering: Answering, refuse: Refuse) -> None:
+    def __init__(self, inner: Frames, answering: Taking, refuse: Refuse) -> None:
         self._inner = inner
         self._answering = answering
         self._refuse = refuse

@@ -1,9 +1,7 @@
 """The file of a knowledge base: its tables, and connections to it.
 
 SQLite with a write-ahead log, shared by threads and processes: a transaction that reads sees one state throughout, one
-that writes waits for the other that does. Does not know what the rows mean.
-
-Rows that are revisioned carry ``[lo, hi)``: they are alive at step ``s`` when ``lo <= s < hi``.
+that writes waits for the other that does. Stands behind ``rows.Transactions``; does not know what the rows mean.
 """
 
 import contextlib
@@ -18,76 +16,20 @@ import structlog
 
 from mainstay.core.errors import NotFound, StartError, Unavailable
 from mainstay.core.ids import uuid7
+from mainstay.grounding.fts5 import Fts5
+from mainstay.grounding.layout import FORMAT, LAYOUT
 from mainstay.grounding.terms import TOKENIZER, indexable
 from mainstay.store.files import private_dir
 from mainstay.store.wal import make_file, write_ahead
 
-__all__ = ["FOREVER", "Connections"]
+__all__ = ["Connections"]
 
 _log = structlog.get_logger("mainstay.grounding")
-#: ``hi`` of a row that is alive.
-FOREVER = 1 << 62
 #: Seconds that a statement waits for another connection.
 _BUSY = 15.0
 #: Idle connections that are kept.
 _IDLE = 16
-_FORMAT = 1
-_SCHEMA = """
-CREATE TABLE base (id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT NULL, seq INTEGER NOT NULL,
-    at INTEGER NOT NULL, generation INTEGER NOT NULL, collected INTEGER NOT NULL);
-CREATE TABLE commits (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL,
-    why TEXT NOT NULL);
-CREATE INDEX commits_at ON commits (at);
-CREATE TABLE changes (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, document TEXT NOT NULL, version TEXT NOT NULL,
-    before TEXT NOT NULL, after TEXT NOT NULL);
-CREATE INDEX changes_seq ON changes (seq);
-CREATE INDEX changes_document ON changes (document);
-CREATE TABLE closed (seq INTEGER NOT NULL, passage TEXT NOT NULL, PRIMARY KEY (seq, passage)) WITHOUT ROWID;
-CREATE TABLE versions (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, embedder TEXT NOT NULL,
-    dimensions INTEGER NOT NULL, chunker TEXT NOT NULL, dense REAL NOT NULL, parent TEXT NOT NULL,
-    state TEXT NOT NULL, seq INTEGER NOT NULL, born INTEGER NOT NULL, created INTEGER NOT NULL);
-CREATE TABLE heads (seq INTEGER PRIMARY KEY, version INTEGER NOT NULL, before INTEGER NOT NULL);
-CREATE TABLE labels (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL);
-CREATE TABLE leases (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, version INTEGER NOT NULL, until INTEGER NOT NULL);
-CREATE TABLE behind (version INTEGER NOT NULL, document INTEGER NOT NULL, seq INTEGER NOT NULL,
-    PRIMARY KEY (version, document)) WITHOUT ROWID;
-CREATE TABLE documents (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
-    revisions INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE revisions (id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL, number INTEGER NOT NULL,
-    sha256 TEXT NOT NULL, body BLOB NOT NULL, erased INTEGER NOT NULL DEFAULT 0, UNIQUE (document, number));
-CREATE INDEX revisions_sha256 ON revisions (sha256);
-CREATE TABLE holdings (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, document INTEGER NOT NULL,
-    revision INTEGER NOT NULL, likeness TEXT NOT NULL, meta TEXT NOT NULL, groups TEXT NOT NULL, fields TEXT NOT NULL,
-    expires INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL);
-CREATE INDEX holdings_document ON holdings (version, document, hi, lo);
-CREATE INDEX holdings_revision ON holdings (revision);
-CREATE TABLE passages (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, document INTEGER NOT NULL,
-    context TEXT NOT NULL, heading TEXT NOT NULL, flags TEXT NOT NULL, text TEXT NOT NULL, sha256 TEXT NOT NULL,
-    likeness BLOB NOT NULL, erased INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX passages_document ON passages (document);
-CREATE INDEX passages_likeness ON passages (likeness);
-CREATE TABLE places (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, document INTEGER NOT NULL,
-    revision INTEGER NOT NULL, passage INTEGER NOT NULL, "start" INTEGER NOT NULL, "end" INTEGER NOT NULL,
-    byte_start INTEGER NOT NULL, byte_end INTEGER NOT NULL, page INTEGER NOT NULL,
-    lo INTEGER NOT NULL, hi INTEGER NOT NULL);
-CREATE INDEX places_passage ON places (passage, version, hi, lo, document);
-CREATE INDEX places_document ON places (version, document, hi);
-CREATE INDEX places_revision ON places (revision);
-CREATE TABLE vectors (id INTEGER PRIMARY KEY AUTOINCREMENT, embedder TEXT NOT NULL, passage INTEGER NOT NULL,
-    data BLOB NOT NULL, UNIQUE (passage, embedder));
-CREATE TABLE tombstones (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, name TEXT NOT NULL,
-    sha256 TEXT NOT NULL, words TEXT NOT NULL, length INTEGER NOT NULL, erased INTEGER NOT NULL, seq INTEGER NOT NULL,
-    at INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, UNIQUE (kind, name, sha256));
-CREATE TABLE buried (sha256 TEXT NOT NULL, tombstone INTEGER NOT NULL, PRIMARY KEY (sha256, tombstone)) WITHOUT ROWID;
-CREATE TABLE withdrawn (place INTEGER NOT NULL, tombstone INTEGER NOT NULL, PRIMARY KEY (place, tombstone))
-    WITHOUT ROWID;
-CREATE INDEX withdrawn_tombstone ON withdrawn (tombstone);
-CREATE TABLE withheld (revision INTEGER NOT NULL, version INTEGER NOT NULL, "start" INTEGER NOT NULL,
-    "end" INTEGER NOT NULL, tombstone INTEGER NOT NULL, slice TEXT NOT NULL,
-    PRIMARY KEY (revision, version, "start", "end", tombstone)) WITHOUT ROWID;
-CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
-_SCHEMA += f"""CREATE VIRTUAL TABLE words USING fts5 (context, text, content = 'passages', content_rowid = 'id',
+_SCHEMA = f"""{LAYOUT}CREATE VIRTUAL TABLE words USING fts5 (context, text, content = 'passages', content_rowid = 'id',
     tokenize = "{TOKENIZER}");
 """
 
@@ -101,6 +43,7 @@ class Connections:
     """
 
     def __init__(self, path: Path, name: str, *, make: bool) -> None:
+        self.words = Fts5()
         self._path = path
         self._name = name
         self._idle: list[sqlite3.Connection] = []
@@ -208,6 +151,11 @@ class Connections:
                 db.execute(f"PRAGMA busy_timeout = {int(_BUSY * 1000)}").close()
                 self.give(db)
 
+    def size(self) -> int:
+        """Return the bytes of the file and its log."""
+        files = (self._path, self._path.with_name(f"{self._path.name}-wal"))
+        return sum(one.stat().st_size for one in files if one.exists())
+
     def shut(self) -> None:
         """Close idle connections; those in use close when they are given back."""
         with self._lock:
@@ -249,7 +197,7 @@ class Connections:
             (found,) = db.execute("PRAGMA user_version").fetchone()
             if found == 0:
                 _fill(db)
-            elif found != _FORMAT:
+            elif found != FORMAT:
                 raise StartError(f"The knowledge base '{self._name}' was written by a newer Mainstay: update this one.")
         except (sqlite3.Error, StartError):
             db.close()
@@ -270,7 +218,7 @@ def _fill(db: sqlite3.Connection) -> None:
                 if statement.strip():
                     db.execute(statement).close()
             db.execute("INSERT INTO base VALUES (1, ?, 0, 0, 0, 0)", (uuid7(),)).close()
-            db.execute(f"PRAGMA user_version = {_FORMAT}").close()
+            db.execute(f"PRAGMA user_version = {FORMAT}").close()
     except sqlite3.Error:
         db.execute("ROLLBACK").close()
         raise

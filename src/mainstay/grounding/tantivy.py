@@ -5,7 +5,6 @@ pin. It is made in the background from the rows, and again when some were remove
 before each search. Until it is there, and without the package, questions go to SQLite's index.
 """
 
-import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -14,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from mainstay.core.errors import Unavailable
+from mainstay.grounding.rows import Rows
 from mainstay.grounding.tables import Connections
 from mainstay.grounding.terms import tokens
 
@@ -47,7 +47,7 @@ class Lexicon:
         self._index.register_tokenizer("words", filters.filter(tantivy.Filter.stemmer("english")).build())
         self._writer = self._index.writer(_HEAP, 1)
 
-    def catch_up(self, db: sqlite3.Connection) -> None:
+    def catch_up(self, db: Rows) -> None:
         """Add the passages that the transaction of ``db`` sees, after the last that is here."""
         found = db.execute(
             "SELECT id, context, text FROM passages WHERE id > ? AND erased = 0 ORDER BY id", (self.last,)
@@ -91,7 +91,7 @@ class Lexicons:
         self._building: threading.Thread | None = None
         self._there = find_spec("tantivy") is not None
 
-    def at(self, db: sqlite3.Connection) -> Lexicon | None:
+    def at(self, db: Rows) -> Lexicon | None:
         """Return a lexicon with all that the transaction of ``db`` sees, None where SQLite's index is to be asked."""
         if not self._there:
             return None
@@ -131,6 +131,6 @@ class Lexicons:
         _log.info("lexicon_built", passages=made.last)
 
 
-def _key(db: sqlite3.Connection) -> tuple[str, int]:
+def _key(db: Rows) -> tuple[str, int]:
     ((uuid, generation),) = db.execute("SELECT uuid, generation FROM base").fetchall()
     return uuid, generation

@@ -4,7 +4,6 @@ A document is known again by its name and by the SHA-256 of its bytes and its te
 themselves wherever they stand, and by their SHA-256 alone once they were erased. Whatever overlaps them goes with them.
 """
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -15,12 +14,14 @@ from mainstay.grounding.erasing import erase as blank_out
 from mainstay.grounding.holdings import end, fell_behind, held, identity
 from mainstay.grounding.phrases import Phrase, Words
 from mainstay.grounding.port import Change, Meta, Written
-from mainstay.grounding.steps import Row, Step, Steps, find, many
-from mainstay.grounding.tables import FOREVER
+from mainstay.grounding.rows import FOREVER, Rows, many
+from mainstay.grounding.shelf import Barred
+from mainstay.grounding.steps import Row, Step, Steps, find
 from mainstay.grounding.windows import unpack
 
 __all__ = [
     "Tombstone",
+    "barred",
     "buried",
     "bury",
     "listed",
@@ -51,20 +52,27 @@ class Tombstone(msgspec.Struct, frozen=True):
     why: str
 
 
-def listed(db: sqlite3.Connection) -> tuple[Tombstone, ...]:
+def listed(db: Rows) -> tuple[Tombstone, ...]:
     """Return what was retracted, oldest first."""
     found = db.execute("SELECT id, kind, name, sha256, erased, seq, at, who, why FROM tombstones ORDER BY id")
     return tuple(Tombstone(a, kind, b, c, bool(d), e, f, g, h) for a, kind, b, c, d, e, f, g, h in found)
 
 
-def buried(db: sqlite3.Connection, document: str, hashes: Iterable[str]) -> bool:
+def buried(db: Rows, document: str, hashes: Iterable[str]) -> bool:
     """Whether a document was retracted: this one, or one of the same bytes or text."""
     named = db.execute("SELECT 1 FROM tombstones WHERE kind = 'document' AND name = ?", (document,)).fetchall()
     same = "SELECT 1 FROM buried WHERE sha256 IN (SELECT value FROM json_each(?)) LIMIT 1"
     return bool(named) or bool(db.execute(same, (many([one for one in hashes if one]),)).fetchall())
 
 
-def retracted(db: sqlite3.Connection, text: str) -> list[tuple[int, int, int]]:
+def barred(db: Rows) -> Barred:
+    """Return which documents are known to be retracted before they are read."""
+    names = db.execute("SELECT name FROM tombstones WHERE kind = 'document'").fetchall()
+    hashes = db.execute("SELECT sha256 FROM buried").fetchall()
+    return Barred(frozenset(name for (name,) in names), frozenset(one for (one,) in hashes))
+
+
+def retracted(db: Rows, text: str) -> list[tuple[int, int, int]]:
     """Return the stretches of ``text`` that were retracted as words: tombstone, start, end."""
     known = db.execute("SELECT id, words, length, sha256 FROM tombstones WHERE length > 0").fetchall()
     if not known:
@@ -78,7 +86,7 @@ def retracted(db: sqlite3.Connection, text: str) -> list[tuple[int, int, int]]:
     return found
 
 
-def scan(db: sqlite3.Connection, phrase: Phrase, after: int = 0) -> dict[int, list[tuple[int, int]]]:
+def scan(db: Rows, phrase: Phrase, after: int = 0) -> dict[int, list[tuple[int, int]]]:
     """Return where a phrase stands in all revisions there ever were, from one on."""
     found = {}
     for revision, body in db.execute("SELECT id, body FROM revisions WHERE id > ? ORDER BY id", (after,)):
@@ -89,7 +97,7 @@ def scan(db: sqlite3.Connection, phrase: Phrase, after: int = 0) -> dict[int, li
 
 
 def take_out(steps: Steps, change: Change, document: str, passage: str, fact: str, *, erase: bool) -> Written:
-    """Retract; see :meth:`mainstay.grounding.sqlite.SqliteStore.retract`."""
+    """Retract; see :meth:`mainstay.grounding.store.RowStore.retract`."""
     if bool(document) + bool(passage) + bool(fact) != 1:
         raise InvalidRequest("Say one of a document, a passage and a fact.")
     with steps.connections.read() as db:
@@ -114,7 +122,7 @@ def take_out(steps: Steps, change: Change, document: str, passage: str, fact: st
     return written
 
 
-def _phrase(db: sqlite3.Connection, passage: str, fact: str) -> Phrase:
+def _phrase(db: Rows, passage: str, fact: str) -> Phrase:
     if not passage:
         phrase = Phrase.of(fact)
         if not phrase.length:
@@ -144,7 +152,8 @@ def _retract_words(
 def withhold(step: Step, revision: int, version: int, tombstone: int, span: tuple[int, int], what: str = "") -> None:
     """Note that a stretch of a revision is not to be shown: words (version 0), or a slice of a version."""
     step.db.execute(
-        "INSERT OR IGNORE INTO withheld VALUES (?, ?, ?, ?, ?, ?)", (revision, version, *span, tombstone, what)
+        "INSERT INTO withheld VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (revision, version, *span, tombstone, what),
     ).close()
 
 
@@ -177,7 +186,7 @@ def bury(step: Step, stone: Mapping[str, Any]) -> None:
     told = (stone["who"], stone["why"], stone["at"], number, step.seq)
     step.db.execute("UPDATE tombstones SET who = ?, why = ?, at = ? WHERE id = ? AND seq = ?", told).close()
     step.db.executemany(
-        "INSERT OR IGNORE INTO buried VALUES (?, ?)", [(one, number) for one in stone["hashes"]]
+        "INSERT INTO buried VALUES (?, ?) ON CONFLICT DO NOTHING", [(one, number) for one in stone["hashes"]]
     ).close()
 
 
@@ -194,7 +203,9 @@ def _retract_document(step: Step, document: str, *, erased: bool) -> list[int]:
     ):
         hashes |= {sha256, _META.decode(meta).sha256}
     hashes.discard("")
-    db.executemany("INSERT OR IGNORE INTO buried VALUES (?, ?)", [(one, tombstone) for one in hashes]).close()
+    db.executemany(
+        "INSERT INTO buried VALUES (?, ?) ON CONFLICT DO NOTHING", [(one, tombstone) for one in hashes]
+    ).close()
     return _bury_document(step, tombstone, number, hashes)
 
 
@@ -213,7 +224,9 @@ def _bury_document(step: Step, tombstone: int, number: int | None, hashes: Itera
             "SELECT id FROM places WHERE document = ? AND revision = ?", (document, revision)
         ).fetchall()
     found = list(dict.fromkeys(place for (place,) in places))
-    db.executemany("INSERT OR IGNORE INTO withdrawn VALUES (?, ?)", [(one, tombstone) for one in found]).close()
+    db.executemany(
+        "INSERT INTO withdrawn VALUES (?, ?) ON CONFLICT DO NOTHING", [(one, tombstone) for one in found]
+    ).close()
     ended = {(number, None), *same}
     for row in _versions(db):
         for document, revision in ended:
@@ -243,7 +256,9 @@ def _overlapping(step: Step, tombstone: int, spans: dict[int, list[tuple[int, in
 def _withdraw(step: Step, tombstone: int, places: list[int]) -> None:
     """End places, those that are alive, and have none of them be seen at any pin."""
     db = step.db
-    db.executemany("INSERT OR IGNORE INTO withdrawn VALUES (?, ?)", [(one, tombstone) for one in places]).close()
+    db.executemany(
+        "INSERT INTO withdrawn VALUES (?, ?) ON CONFLICT DO NOTHING", [(one, tombstone) for one in places]
+    ).close()
     found = db.execute(
         "SELECT p.id, q.name, d.name, v.name, r.sha256 FROM places p JOIN passages q ON q.id = p.passage"
         " JOIN documents d ON d.id = p.document JOIN versions v ON v.id = p.version"
@@ -258,7 +273,7 @@ def _withdraw(step: Step, tombstone: int, places: list[int]) -> None:
 
 
 def unretract(step: Step, document: str, passage: str, tombstone: int) -> Written:
-    """Let in again; see :meth:`mainstay.grounding.sqlite.SqliteStore.unretract`."""
+    """Let in again; see :meth:`mainstay.grounding.store.RowStore.unretract`."""
     db = step.db
     kind, name = ("document", document) if document else ("passage", passage)
     found = db.execute(
@@ -331,17 +346,17 @@ def _level(step: Step, documents: Iterable[int]) -> None:
             fell_behind(step, live, document)
 
 
-def _versions(db: sqlite3.Connection) -> list[Row]:
+def _versions(db: Rows) -> list[Row]:
     return [find(db, name) for (name,) in db.execute("SELECT name FROM versions ORDER BY id").fetchall()]
 
 
-def _name(db: sqlite3.Connection, document: int) -> str:
+def _name(db: Rows, document: int) -> str:
     return str(db.execute("SELECT name FROM documents WHERE id = ?", (document,)).fetchall()[0][0])
 
 
-def _versioned(db: sqlite3.Connection, version: int) -> str:
+def _versioned(db: Rows, version: int) -> str:
     return str(db.execute("SELECT name FROM versions WHERE id = ?", (version,)).fetchall()[0][0])
 
 
-def _sha256(db: sqlite3.Connection, revision: int) -> str:
+def _sha256(db: Rows, revision: int) -> str:
     return str(db.execute("SELECT sha256 FROM revisions WHERE id = ?", (revision,)).fetchall()[0][0])

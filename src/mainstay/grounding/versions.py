@@ -6,7 +6,6 @@ version has otherwise than the live one, because that changed meanwhile, are its
 any.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -18,9 +17,9 @@ from mainstay.core.sources import Pin
 from mainstay.grounding.holdings import close, fell_behind, held, identity
 from mainstay.grounding.port import Change, Meta, Slice, Version, Written
 from mainstay.grounding.revisions import put_one
+from mainstay.grounding.rows import FOREVER, Rows
 from mainstay.grounding.shelf import Draft
 from mainstay.grounding.steps import Row, Step, Steps, find
-from mainstay.grounding.tables import FOREVER
 from mainstay.grounding.windows import unpack
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ __all__ = [
     "create",
     "diff",
     "ensure",
+    "head_of",
     "label",
     "labels",
     "lease",
@@ -81,7 +81,13 @@ def ensure(steps: Steps, first: Version) -> None:
         if step.db.execute("SELECT 1 FROM versions LIMIT 1").fetchall():
             return
         _insert(step, first, "live")
-        step.db.execute("INSERT INTO heads VALUES (?, last_insert_rowid(), 0)", (step.seq,)).close()
+        head_of(step, first.name)
+
+
+def head_of(step: Step, name: str) -> None:
+    """Have a version be the first that is live."""
+    made = "INSERT INTO heads SELECT ?, id, 0 FROM versions WHERE name = ?"
+    step.db.execute(made, (step.seq, name)).close()
 
 
 def create(step: Step, made: Version) -> Version:
@@ -113,7 +119,7 @@ def _insert(step: Step, made: Version, state: str) -> None:
     ).close()  # fmt: skip
 
 
-def listed(db: sqlite3.Connection) -> tuple[Version, ...]:
+def listed(db: Rows) -> tuple[Version, ...]:
     """Return the versions, oldest first."""
     return tuple(row.version for row in _rows(db))
 
@@ -135,7 +141,7 @@ def ready(step: Step, name: str) -> None:
         _state(step, row, "ready")
 
 
-def pending(db: sqlite3.Connection, name: str) -> tuple[Pending, ...]:
+def pending(db: Rows, name: str) -> tuple[Pending, ...]:
     """Return the arrears of a version, oldest first."""
     row = find(db, name)
     found = db.execute(
@@ -176,7 +182,7 @@ def replay(steps: Steps, name: str, change: Change, cut: Cut | None, most: int) 
         return len(pending(step.db, name))
 
 
-def _draft(db: sqlite3.Connection, live: Row, document: str) -> tuple[Draft, int] | None:
+def _draft(db: Rows, live: Row, document: str) -> tuple[Draft, int] | None:
     """Return a document as the live version has it, and the row of its revision."""
     number = identity(db, document)
     own = None if number is None else held(db, live.id, number)
@@ -199,7 +205,7 @@ def _cut(draft: Draft, cut: Cut | None) -> Draft:
     return msgspec.structs.replace(draft, slices=slices, vectors=vectors)
 
 
-def _still(db: sqlite3.Connection, live: Row, draft: Draft, revision: int) -> bool:
+def _still(db: Rows, live: Row, draft: Draft, revision: int) -> bool:
     now = _draft(db, live, draft.document)
     return now is not None and (now[0].text, now[0].meta, now[1]) == (draft.text, draft.meta, revision)
 
@@ -313,12 +319,12 @@ def unlabel(step: Step, name: str) -> None:
     step.moved = True
 
 
-def labels(db: sqlite3.Connection) -> Mapping[str, int]:
+def labels(db: Rows) -> Mapping[str, int]:
     """Return the labels and their steps."""
     return dict(db.execute("SELECT name, seq FROM labels ORDER BY seq, name").fetchall())
 
 
-def lease(db: sqlite3.Connection, pin: Pin, until: int) -> str:
+def lease(db: Rows, pin: Pin, until: int) -> str:
     """Keep what a pin sees until a wall-clock ms."""
     made = uuid7()
     version = find(db, pin.version).id
@@ -326,7 +332,7 @@ def lease(db: sqlite3.Connection, pin: Pin, until: int) -> str:
     return made
 
 
-def diff(db: sqlite3.Connection, one: Pin, other: Pin) -> tuple[Difference, ...]:
+def diff(db: Rows, one: Pin, other: Pin) -> tuple[Difference, ...]:
     """Return the documents that differ, by name."""
     states = [(find(db, pin.version).id, pin.seq) for pin in (one, other)]
     numbers = dict(db.execute("SELECT id, number FROM revisions").fetchall())
@@ -338,7 +344,7 @@ def diff(db: sqlite3.Connection, one: Pin, other: Pin) -> tuple[Difference, ...]
     return tuple(sorted(found, key=lambda difference: difference.document))
 
 
-def _differing(db: sqlite3.Connection, one: tuple[int, int], other: tuple[int, int]) -> Iterable[tuple[int, int, int]]:
+def _differing(db: Rows, one: tuple[int, int], other: tuple[int, int]) -> Iterable[tuple[int, int, int]]:
     sides = []
     for version, seq in (one, other):
         found = db.execute(
@@ -354,5 +360,5 @@ def _differing(db: sqlite3.Connection, one: tuple[int, int], other: tuple[int, i
             yield document, before[0], after[0]
 
 
-def _rows(db: sqlite3.Connection) -> list[Row]:
+def _rows(db: Rows) -> list[Row]:
     return [find(db, name) for (name,) in db.execute("SELECT name FROM versions ORDER BY id").fetchall()]

@@ -11,7 +11,7 @@ import msgspec
 from mainstay.core.clock import wall_ms
 from mainstay.core.errors import MainstayError
 from mainstay.grounding.config import KnowledgeConfig, SourceConfig, source_name
-from mainstay.grounding.ingest import Report, Stop
+from mainstay.grounding.reports import Report, Stop
 
 __all__ = ["Due", "Ingests", "Watch", "due", "is_stale", "schedule"]
 

@@ -3,10 +3,10 @@
 Bodies are kept packed; offsets are code points. Does not know who asks: whoever calls has looked at that.
 """
 
-import sqlite3
 import zlib
 
 from mainstay.core.errors import NotFound
+from mainstay.grounding.rows import Rows
 
 __all__ = ["blank", "pack", "stretch", "unpack", "window", "withheld"]
 
@@ -21,7 +21,7 @@ def unpack(body: bytes) -> str:
     return zlib.decompress(body).decode()
 
 
-def withheld(db: sqlite3.Connection, revision: int, version: int = 0) -> list[tuple[int, int]]:
+def withheld(db: Rows, revision: int, version: int = 0) -> list[tuple[int, int]]:
     """Return the stretches of a revision that were retracted, in order: the words, and with a ``version`` its passages
     that hold some of them."""
     found = db.execute(
@@ -31,7 +31,7 @@ def withheld(db: sqlite3.Connection, revision: int, version: int = 0) -> list[tu
     return found.fetchall()
 
 
-def stretch(db: sqlite3.Connection, document: str, revision: int, start: int, end: int) -> str:
+def stretch(db: Rows, document: str, revision: int, start: int, end: int) -> str:
     """Return ``[start:end]`` of a revision, blanks where it was retracted.
 
     Raises:
@@ -57,7 +57,7 @@ def blank(text: str, stretches: list[tuple[int, int]]) -> str:
 _BLANKS = {1: " ", 2: "\u00a0", 3: "\u2003", 4: "\U000e0020"}
 
 
-def window(db: sqlite3.Connection, version: int, seq: int, row: int, characters: int) -> tuple[int, int]:
+def window(db: Rows, version: int, seq: int, row: int, characters: int) -> tuple[int, int]:
     """Return a window of about ``characters`` around a passage that is alive in a version at a step.
 
     Raises:

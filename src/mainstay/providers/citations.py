@@ -1,17 +1,84 @@
 """Citations as every wire says them beside its own words: one object, ``mainstay``, in which nothing is lost.
 
-What a wire itself has for citations is its own package's. Offsets are code points, ends exclusive, unless named bytes.
+What a wire itself has for citations is its own package's; what a provider's own citation points at is read here, for
+whoever holds it against a source. Offsets are code points, ends exclusive, unless named bytes.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
-from mainstay.core.events import Grounded
-from mainstay.core.sources import Citation, Source
+import msgspec
 
-__all__ = ["address_of", "extension", "summary", "title_of"]
+from mainstay.core.events import Dialect, Grounded, Opaque
+from mainstay.core.sources import Citation, Reference, Source
+from mainstay.providers.wire import UNREADABLE
+
+__all__ = ["address_of", "extension", "references", "summary", "title_of"]
 
 Fields = dict[str, Any]
+
+
+class _Location(msgspec.Struct, gc=False):
+    """A citation of Anthropic's."""
+
+    type: str = ""
+    source: str | None = None
+    cited_text: str | None = None
+    start_block_index: int | None = None
+    end_block_index: int | None = None
+
+
+class _Document(msgspec.Struct, gc=False):
+    type: str = ""
+    id: str | None = None
+
+
+class _Span(msgspec.Struct, gc=False):
+    """A citation of Cohere's."""
+
+    start: int
+    end: int
+    text: str = ""
+    sources: tuple[_Document, ...] = ()
+    type: str | None = None
+
+
+_location = msgspec.json.Decoder(_Location)
+_spans = msgspec.json.Decoder(_Span | list[_Span])
+
+
+def references(event: Opaque) -> Sequence[Reference]:
+    """Return what a provider's own citation points at; nothing where an event is none.
+
+    Where it points at what has no name (a document of the caller's, a page of the web), ``source`` is empty.
+    """
+    try:
+        if event.dialect is Dialect.ANTHROPIC:
+            return _located(_location.decode(event.payload))
+        if event.dialect is Dialect.COHERE:
+            found = _spans.decode(event.payload)
+            return [one for span in (found if isinstance(found, list) else [found]) for one in _spanned(span)]
+    except UNREADABLE:
+        pass
+    return ()
+
+
+def _located(one: _Location) -> Sequence[Reference]:
+    if not one.type.endswith("_location"):
+        return ()
+    if one.type != "search_result_location":
+        return (Reference(""),)
+    first, last = one.start_block_index, one.end_block_index
+    blocks = (first, last) if first is not None and last is not None else None
+    return (Reference(one.source or "", one.cited_text or "", blocks),)
+
+
+def _spanned(one: _Span) -> Sequence[Reference]:
+    if one.type not in (None, "TEXT_CONTENT"):
+        return ()
+    names = [source.id or "" if source.type == "document" else "" for source in one.sources]
+    return [Reference(name, span=(one.start, one.end), text=one.text) for name in names]
 
 
 def title_of(source: Source) -> str:
@@ -66,6 +133,7 @@ def summary(grounded: Grounded, *, citations: bool = False) -> Fields:
         "seq": pin.seq if pin is not None else None,
         "sources": grounded.sources,
         "oldest_source_seconds": None if oldest is None else oldest // 1000,
+        "search": grounded.search,
         "nothing_found": grounded.nothing,
         "late": list(grounded.late),
         "invented_marks": grounded.invented,

@@ -7,6 +7,7 @@ exact match of everything delivered may the rest be handed on. Pure; the stage d
 from collections.abc import Sequence
 
 from mainstay.core.events import (
+    ClaimEnded,
     Event,
     Finished,
     Frame,
@@ -22,7 +23,7 @@ __all__ = ["CatchUp", "Delivered", "Differs"]
 #: Kind of text and choice.
 _Key = tuple[type[Event], int]
 #: Events that say nothing of the content.
-_NEUTRAL = (Started, Metered, Opaque)
+_NEUTRAL = (Started, Metered, Opaque, ClaimEnded)
 
 
 class Differs(Exception):
@@ -83,7 +84,7 @@ class CatchUp:
             raise Differs
 
     def _rest(self, event: Event) -> Event | None:
-        if isinstance(event, Started) or (self._owed and isinstance(event, Opaque)):
+        if isinstance(event, Started) or (self._owed and isinstance(event, Opaque | ClaimEnded)):
             return None
         if isinstance(event, TextDelta | ThinkingDelta):
             return self._text(event)

@@ -13,7 +13,7 @@ import itertools
 import mmap
 import os
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import add
 from pathlib import Path
 
@@ -21,7 +21,7 @@ import msgspec
 
 from mainstay.telemetry.families import FAMILIES, Family
 
-__all__ = ["Counter", "Gauge", "Histogram", "Slab", "exposition"]
+__all__ = ["Counter", "Gauge", "Histogram", "Slab", "exposition", "totals"]
 
 _CELLS = 1 << 19  # 4 MiB of doubles per worker; the file is sparse
 #: A family with more label sets than this puts further ones together under ``_OTHER``.
@@ -169,12 +169,12 @@ def _lives(keys: Path) -> bool:
     return False
 
 
-def exposition(directory: Path) -> bytes:
-    """Return every slab under ``directory``, added up, in Prometheus' text format (version 0.0.4).
+def totals(directory: Path, names: Iterable[str]) -> dict[str, dict[tuple[str, ...], list[float]]]:
+    """Return the numbers of families by the values of their labels, of all slabs under ``directory``.
 
     Gauges are those of living processes; of two in one slot the larger, since the older one only finishes its calls.
     """
-    totals: dict[str, dict[tuple[str, ...], list[float]]] = {name: {} for name in FAMILIES}
+    found: dict[str, dict[tuple[str, ...], list[float]]] = {name: {} for name in names}
     for keys in sorted(directory.glob("*.keys")):
         # A worker that begins has its list before it has its slab.
         if not (listed := list(_read_keys(keys))):
@@ -185,17 +185,22 @@ def exposition(directory: Path) -> bytes:
         lives = _lives(keys)
         for name, labels, index in listed:
             family = FAMILIES[name]
-            if family.kind == "gauge" and not lives:
+            if name not in found or (family.kind == "gauge" and not lives):
                 continue
             width = len(family.buckets) + 2 if family.buckets else 1
             values = [float(value) for value in cells[index : index + width]]
-            known = totals[name].get(labels)
+            known = found[name].get(labels)
             join = max if family.kind == "gauge" and "worker" in family.labels else add
-            totals[name][labels] = values if known is None else [*map(join, known, values)]
+            found[name][labels] = values if known is None else [*map(join, known, values)]
         cells.release()
         mapped.close()
+    return found
+
+
+def exposition(directory: Path) -> bytes:
+    """Return every slab under ``directory``, added up, in Prometheus' text format (version 0.0.4)."""
     lines: list[str] = []
-    for name, series in totals.items():
+    for name, series in totals(directory, FAMILIES).items():
         family = FAMILIES[name]
         lines.append(f"# HELP {name} {family.help}")
         lines.append(f"# TYPE {name} {family.kind}")

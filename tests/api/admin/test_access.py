@@ -27,6 +27,13 @@ KNOWLEDGE: dict[tuple[str, str], Any] = {
     ("POST", "/api/knowledge/{base}/edit"): lambda n: {"name": "made", "text": "Made.", "why": "Why."},
     ("POST", "/api/knowledge/{base}/retract"): lambda n: {"name": "made", "why": "Why."},
     ("POST", "/api/knowledge/{base}/swap"): lambda n: {"version": "made"},
+    ("POST", "/api/knowledge/{base}/build"): lambda n: {"version": "made"},
+    ("POST", "/api/knowledge/{base}/eval"): lambda n: {"questions": [{"question": "made", "relevant": ["made"]}]},
+    ("POST", "/api/knowledge/{base}/learn"): lambda n: {"questions": [{"question": "made", "relevant": ["made"]}]},
+}
+CACHE: dict[tuple[str, str], Any] = {
+    ("POST", "/api/cache/evict"): lambda n: {"route": "made"},
+    ("POST", "/api/cache/semantic/{route}/off"): lambda n: {"why": "Why."},
 }
 #: Bodies of requests that would do something, were there such a thing.
 BODIES: dict[tuple[str, str], Any] = {
@@ -36,6 +43,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/keys/{key}"): lambda n: {"rpm": 5},
     ("POST", "/api/grants"): lambda n: {"kind": "key", "holder": "nobody", "role": "viewer"},
     **KNOWLEDGE,
+    **CACHE,
 }
 #: The same for what belongs to the organisation alpha.
 FOREIGN: dict[tuple[str, str], Any] = {
@@ -45,6 +53,7 @@ FOREIGN: dict[tuple[str, str], Any] = {
     ("POST", "/api/grants"): lambda n: {"kind": "key", "holder": "alpha-key", "role": "viewer@team:alpha-team"},
     ("POST", "/api/organisations"): lambda n: {"name": f"alpha-{n}"},
     **KNOWLEDGE,
+    **CACHE,
 }
 NUMBERS = itertools.count()
 

@@ -12,8 +12,9 @@ from mainstay.core.audit import Details
 from mainstay.core.errors import Conflict, InvalidRequest, NotFound
 from mainstay.grounding.chunks import Sizes
 from mainstay.grounding.config import KnowledgeConfig
-from mainstay.grounding.ingest import Tools
 from mainstay.grounding.port import Embedder, Meta, Version
+from mainstay.grounding.reports import Tools
+from mainstay.grounding.search import Manner, manner_of
 from mainstay.grounding.service import Knowledge
 
 WARRANTY = b"# Warranty\n\nThe warranty of the lantern lasts two years from the day of delivery.\n"
@@ -47,6 +48,9 @@ class Kit:
 
     def embedder(self, row: KnowledgeConfig, version: Version) -> Embedder | None:
         return Counting(version.embedder) if version.embedder else None
+
+    def manner(self, row: KnowledgeConfig) -> Manner:
+        return manner_of(row.search)
 
     def tools(self, row: KnowledgeConfig, embedder: Embedder | None, networks: Sequence[str] = ()) -> Tools:
         self.networks.append(tuple(networks))
@@ -268,3 +272,14 @@ def test_a_base_goes_to_another_home_and_back(office: Office, tmp_path: Path) ->
         other.knowledge.import_("handbook", tmp_path / "handbook.mainstay")
         assert other.knowledge.open_passage("handbook", passage).source.text == WARRANTY.decode().strip()
         assert texts(other, "warranty") == texts(office, "warranty")
+
+
+def test_a_base_is_searched_as_its_row_says(office: Office) -> None:
+    for number in range(4):
+        text = f"# Part {number}\n\n{'The lantern burns. ' * 30}\n\n# More\n\n{'Oil is dear. ' * 60}"
+        office.knowledge.put("kb", f"{number}.md", text.encode(), Meta())
+    alone = office.knowledge.search("kb", "lantern", most=1).sources
+    office.rows["kb"] = KnowledgeConfig.model_validate({"search": {"neighbours": 2}})
+    among = office.knowledge.search("kb", "lantern", most=2).sources
+    assert (len(alone), len(among), among[0].passage) == (1, 2, alone[0].passage)
+    assert (among[1].document, "lantern" in among[1].text) == (alone[0].document, False)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
+from msgspec.structs import replace
 
 from mainstay.core.errors import InvalidRequest
 from mainstay.core.prompt import (
@@ -17,6 +18,7 @@ from mainstay.core.prompt import (
     OutputForm,
     Part,
     Prompt,
+    SearchResultPart,
     TextPart,
     ThinkingPart,
     Tool,
@@ -38,6 +40,12 @@ def read(*messages: dict[str, Any], **fields: Any) -> Prompt:
 
 def part(**block: Any) -> Part:
     return read({"role": "user", "content": [block]}).messages[0].parts[0]
+
+
+def written(one: Part) -> Any:
+    """Return the block that a part goes up as."""
+    body = json.loads(translate(Prompt("m", (Message("user", (TextPart("x"), one)),)), TARGET, stream=False))
+    return body["messages"][0]["content"][1]
 
 
 def test_blocks_become_what_they_are() -> None:
@@ -75,7 +83,7 @@ def test_what_only_this_wire_has_is_kept_as_sent() -> None:
         {"type": "server_tool_use", "id": "a", "name": "web_search", "input": {}},
         {"type": "search_result", "source": "https://x", "title": "t", "content": []},
         {"type": "image", "source": {"type": "file", "file_id": "f"}},
-        {"type": "document", "source": {"type": "content", "content": "x"}},
+        {"type": "document", "source": {"type": "content", "content": [{"type": "image", "source": {}}]}},
     ):
         assert part(**block) == OpaquePart(Raw(json.dumps(block).encode()), "anthropic")
     assert part(type="text", text="x", cache_control={"type": "ephemeral"}) == TextPart(
@@ -193,3 +201,48 @@ def test_what_was_read_is_written_the_same(dialogue: list[Any], system: str | No
     body["tools"] = [{"name": "f", "input_schema": {"type": "object"}}]
     written = translate(read_prompt(json.dumps(body).encode()), TARGET, stream=False)
     assert json.loads(written) == body
+
+
+def test_a_search_result_is_text_to_whoever_has_no_form_for_it_and_goes_back_as_it_came() -> None:
+    block = {
+        "type": "search_result",
+        "source": "https://x/a",
+        "title": "Refunds",
+        "content": [
+            {"type": "text", "text": "They take 14 days. ", "cache_control": {"type": "ephemeral"}},
+            {"type": "text", "text": "Then they come."},
+        ],
+        "citations": {"enabled": True},
+        "cache_control": {"type": "ephemeral"},
+    }
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [block]}
+    for sent in (block, result):
+        one = part(**sent)
+        inner = one.content[0] if isinstance(one, ToolResultPart) else one
+        assert isinstance(inner, SearchResultPart)
+        assert inner.text == "Refunds (https://x/a)\n\nThey take 14 days. Then they come."
+        assert (inner.cited, inner.is_whole) == (True, True)
+        assert json.loads(json.dumps(written(one))) == sent
+
+
+def test_a_document_of_several_texts_is_one_of_text_and_goes_back_as_it_came() -> None:
+    block = {
+        "type": "document",
+        "source": {"type": "content", "content": [{"type": "text", "text": "One. "}, {"type": "text", "text": "Two."}]},
+        "title": "Notes",
+        "context": "Of 2026.",
+        "citations": {"enabled": True},
+    }
+    one = part(**block)
+    assert isinstance(one, DocumentPart)
+    assert (one.data, one.media_type, one.name) == ("One. Two.", "text/plain", "Notes")
+    assert written(one) == block
+
+
+def test_what_a_stage_has_changed_goes_as_the_text_that_it_is_now() -> None:
+    block = {"type": "search_result", "source": "s", "title": "t", "content": [{"type": "text", "text": "Secret."}]}
+    changed = replace(part(**block), text="t (s)\n\n[secret]")
+    assert written(changed) == {"type": "text", "text": "t (s)\n\n[secret]"}
+    source = {"type": "content", "content": "Secret."}
+    document = replace(part(type="document", source=source), data="[secret]")
+    assert written(document)["source"] == {"type": "text", "media_type": "text/plain", "data": "[secret]"}

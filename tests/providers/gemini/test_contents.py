@@ -167,10 +167,6 @@ def test_the_context_of_a_document_comes_before_it() -> None:
         ((turn("user", "x", name="Ann"),), "prompt.messages[0].name"),
         ((turn("user", "x", extra=raw(audio={"id": "a"})),), "prompt.messages[0].audio"),
         ((turn("user", OpaquePart(msgspec.Raw(b'{"type":"video"}'), "openai")),), "prompt.messages[0].parts[0]"),
-        (
-            (turn("user", "x", DocumentPart(data="A", extra=raw(citations={"enabled": True}))),),
-            "prompt.messages[0].parts[1].citations",
-        ),
     ],
 )
 def test_what_the_wire_lacks_is_refused_with_its_place(messages: tuple[Message, ...], param: str) -> None:

@@ -88,7 +88,7 @@ def test_what_changes_the_answer_is_refused_by_its_name(field: str, value: Any) 
     [
         ({"type": "search_result", "source": "x", "title": "x", "content": []}, ""),
         ({"type": "document", "source": {"type": "url", "url": "https://x"}}, ""),
-        ({"type": "document", "source": PDF, "citations": {"enabled": True}}, ".citations"),
+        ({"type": "image", "source": {"type": "file", "file_id": "f"}}, ""),
     ],
 )
 @pytest.mark.parametrize("system", [None, "Be brief."])

@@ -161,9 +161,9 @@ def test_what_the_wire_lacks_is_refused_by_name(fields: dict[str, Any], param: s
 def test_callers_of_anthropics_wire_read_their_own_words_in_a_refusal() -> None:
     assert refused(anthropic(stop_sequences=["x"])) == "stop_sequences"
     assert refused(anthropic(tools=[{"type": "web_search_20250305", "name": "web_search"}])) == "tools[0]"
-    document = {"type": "document", "source": {"type": "url", "url": "https://x"}, "citations": {"enabled": True}}
-    talk = [{"role": "user", "content": [document]}]
-    assert refused(anthropic(messages=talk, system="S")) == "messages[0].content[0].citations"
+    image = {"type": "image", "source": {"type": "file", "file_id": "f"}}
+    talk = [{"role": "user", "content": [image]}]
+    assert refused(anthropic(messages=talk, system="S")) == "messages[0].content[0]"
 
 
 def test_a_choice_needs_tools_and_one_of_them() -> None:

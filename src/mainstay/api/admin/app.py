@@ -19,6 +19,7 @@ from mainstay import __version__
 from mainstay.api.admin import (
     batches,
     budgets,
+    cache,
     config,
     entries,
     grants,
@@ -47,7 +48,7 @@ _log = structlog.get_logger("mainstay.admin")
 #: Every noun has one module with ``add_routes(app)``.
 _NOUNS = (
     *(session, sign_in, organisations, teams, people, grants, keys, models, config, records, processes, batches),
-    *(spend, budgets, entries, reviews, knowledge),
+    *(spend, budgets, entries, reviews, knowledge, cache),
 )
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _SAFE = ("GET", "HEAD", "OPTIONS")

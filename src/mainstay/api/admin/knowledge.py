@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import FastAPI, Query, Request
 from pydantic import Base64Bytes, BaseModel, Field
 
+from mainstay.api.admin import knowledge_filling
 from mainstay.api.admin.access import Access, needs, office_of
 from mainstay.api.admin.knowledge_shown import (
     BaseShown,
@@ -24,6 +25,7 @@ from mainstay.api.admin.knowledge_shown import (
     VersionShown,
     WrittenShown,
     document_shown,
+    report_shown,
     shown,
 )
 from mainstay.api.admin.pages import Page, moment
@@ -43,7 +45,8 @@ At = Annotated[str | None, Query(description="As it was then: 7d (so long ago), 
 
 
 class NewDocument(BaseModel):
-    """A text to be added, or a file in base64 (``data``), or what takes the place of what the document says now.
+    """A text to be added, or a file in base64 (``data``), or what takes the place of what the document says now. Rows
+    of a table are documents of their own, ``DOCUMENT#ID``.
     ``kind`` is its media type, where its bytes and its name do not say; ``dated`` is wall-clock ms, ``ttl`` seconds."""
 
     document: Annotated[str, Field(min_length=1, max_length=1000)]
@@ -109,6 +112,7 @@ class RolledBack(BaseModel):
 
 def add_routes(app: FastAPI) -> None:
     """Add this noun's routes."""
+    knowledge_filling.add_routes(app)
     _add_lists(app)
     _add_documents(app)
     _add_texts(app)
@@ -198,8 +202,7 @@ def _add_documents(app: FastAPI) -> None:
         data = document.text.encode() if document.text is not None else document.data or b""
         with office_of(request).knowledge(access.actor) as knowledge:
             report = knowledge.put(base, document.document, data, meta, version=document.version, why=document.why)
-        counts = {"added": report.added, "changed": report.changed, "unchanged": report.unchanged}
-        return ReportShown(document=document.document, passages=report.passages, flags=report.flags, **counts)
+        return report_shown(document.document, report)
 
 
 def _add_texts(app: FastAPI) -> None:

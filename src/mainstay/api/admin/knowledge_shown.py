@@ -7,23 +7,35 @@ import msgspec
 from pydantic import BaseModel
 
 from mainstay.grounding.listing import Document
+from mainstay.grounding.reports import Report
 
 __all__ = [
     "BaseShown",
     "ChangeShown",
+    "CollectedShown",
+    "ComparisonShown",
     "DifferenceShown",
     "DocumentPage",
     "DocumentShown",
+    "EvaluationShown",
     "FoundShown",
+    "LearnedShown",
     "OpenedShown",
     "PassageShown",
     "PinShown",
+    "ProblemShown",
     "ReportShown",
+    "RetractionShown",
+    "RunShown",
+    "SideShown",
     "SourceShown",
+    "SourceStateShown",
     "StaleShown",
+    "TaskShown",
     "VersionShown",
     "WrittenShown",
     "document_shown",
+    "report_shown",
     "shown",
 ]
 
@@ -134,13 +146,17 @@ class FoundShown(BaseModel):
 
 
 class OpenedShown(BaseModel):
-    """A passage in its revision, with the text around it, blank where that was retracted. ``state``: ``alive`` in the
-    live version, ``superseded`` or ``expired``."""
+    """A passage in its revision, with the text around it, blank where that was retracted, and the names of the passages
+    before and after it. ``state``: ``alive`` in the live version, ``superseded`` or ``expired``."""
 
     source: SourceShown
     state: str
     before: str
     after: str
+    licence: str = ""
+    consent: str = ""
+    previous: str = ""
+    next: str = ""
 
 
 class WrittenShown(BaseModel):
@@ -151,15 +167,141 @@ class WrittenShown(BaseModel):
     opened: list[str]
 
 
+class ProblemShown(BaseModel):
+    """What could not be read, and why: the end of a sentence that begins with it."""
+
+    document: str
+    message: str
+
+
 class ReportShown(BaseModel):
-    """What became of a document that was to be put: how many were added, changed or as they were before."""
+    """What became of a file that was to be put: documents that were added, changed, or as they were before; closed, as
+    rows that it has no more; refused, since they were retracted; and what could not be read."""
 
     document: str
     added: int
     changed: int
     unchanged: int
+    closed: int = 0
+    refused: int = 0
     passages: int
     flags: dict[str, int]
+    problems: list[ProblemShown] = []
+
+
+class RunShown(BaseModel):
+    """What reading a source came to, in documents but for ``passages``; ``complete``: it was listed whole."""
+
+    source: str
+    added: int
+    changed: int
+    unchanged: int
+    closed: int
+    refused: int
+    skipped: int
+    passages: int
+    flags: dict[str, int]
+    problems: list[ProblemShown]
+    complete: bool
+    stopped: bool
+    seconds: float
+
+
+class TaskShown(BaseModel):
+    """A piece of work on a base and how it goes; ``message`` says why it failed, ``reports`` what sources came to."""
+
+    id: str
+    base: str
+    what: Literal["ingest", "build", "import"]
+    who: str
+    version: str
+    state: Literal["waiting", "running", "done", "failed", "stopped"]
+    asked: int
+    began: int
+    ended: int
+    done: int
+    total: int
+    current: str
+    message: str
+    reports: list[RunShown]
+
+
+class SourceStateShown(BaseModel):
+    """A source of the configuration: every how many seconds it is looked at (0: when told to), when it was last listed
+    whole (0: never), when it is next, and what it had then."""
+
+    name: str
+    path: str
+    urls: list[str]
+    every: float
+    listed: int
+    due: int
+    documents: int
+    problems: int
+    stale: bool
+
+
+class RetractionShown(BaseModel):
+    """What was retracted; ``sha256`` is of the words of a passage or a fact."""
+
+    id: int
+    kind: Literal["document", "passage", "fact"]
+    name: str
+    sha256: str
+    erased: bool
+    seq: int
+    at: int
+    who: str
+    why: str
+
+
+class SideShown(BaseModel):
+    """How well a version finds: means over the questions, the 95 % interval of nDCG@10, a question's time in ms."""
+
+    version: str
+    questions: int
+    ndcg: float
+    low: float
+    high: float
+    recall: float
+    mrr: float
+    ms: float
+
+
+class ComparisonShown(BaseModel):
+    """What one has over the other in nDCG@10, with its 95 % interval, and the share of resamples without a gain."""
+
+    gain: float
+    low: float
+    high: float
+    p: float
+
+
+class EvaluationShown(BaseModel):
+    """How well a version finds, and another beside it; ``gain`` is what the first has over the other."""
+
+    one: SideShown
+    other: SideShown | None = None
+    gain: ComparisonShown | None = None
+
+
+class LearnedShown(BaseModel):
+    """The weight of meaning against words from now on, what it was, and why it is this one."""
+
+    weight: float
+    before: float
+    questions: int
+    why: str
+    gain: ComparisonShown | None = None
+
+
+class CollectedShown(BaseModel):
+    """What was cleared away, and the bytes that are left."""
+
+    passages: int
+    revisions: int
+    versions: int
+    size: int
 
 
 class VersionShown(BaseModel):
@@ -224,6 +366,11 @@ def document_shown(row: Document) -> DocumentShown:
         since=row.since,
         **known,
     )
+
+
+def report_shown(document: str, report: Report) -> ReportShown:
+    """Return what became of a file as the API has it."""
+    return ReportShown.model_validate({**msgspec.to_builtins(report), "document": document})
 
 
 _Shown = TypeVar("_Shown", bound=BaseModel)

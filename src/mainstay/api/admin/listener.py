@@ -74,6 +74,7 @@ class AdminListener:
         if self._app is not None:
             await self._server.drain(seconds, patience=0.0)
             await asyncio.wait([self._app])
+            await asyncio.to_thread(self._office.tasks.close)
 
     def _build(self) -> App:
         from mainstay.api.admin.app import Admin, build

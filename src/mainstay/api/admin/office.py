@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from mainstay.config.load import Loaded
 from mainstay.core.errors import Unavailable
 from mainstay.grounding.service import Knowledge
+from mainstay.grounding.service.tasks import Tasks
 from mainstay.identity.directory import Directory
 from mainstay.identity.keys import load_pepper
 from mainstay.identity.service import Keys
@@ -34,6 +35,8 @@ class Office:
     #: What login cookies are sealed with.
     pepper: bytes
     knowledge: OpenKnowledge
+    #: What is read and built beside.
+    tasks: Tasks
 
 
 def open_office(
@@ -47,7 +50,8 @@ def open_office(
     home = loaded().home
     pepper = load_pepper(home)
     doorkeeper = Doorkeeper(engine, pepper, lambda: loaded().config.identity.sessions)
-    return Office(engine, home, loaded, keys, Directory(engine), doorkeeper, pepper, knowledge or _none)
+    opened = knowledge or _none
+    return Office(engine, home, loaded, keys, Directory(engine), doorkeeper, pepper, opened, Tasks(opened))
 
 
 def _none(_: str) -> AbstractContextManager[Knowledge]:

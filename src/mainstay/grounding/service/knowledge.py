@@ -7,21 +7,22 @@ process. Blocks; used by one thread at a time. Does not know who may do what.
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
-from mainstay.core.clock import wall_ms
-from mainstay.core.errors import Conflict, InvalidRequest, Unreadable
-from mainstay.grounding.chunks import Sizes, sizes_of
+from mainstay.core.errors import Conflict, InvalidRequest
 from mainstay.grounding.config import KnowledgeConfig, SourceConfig
-from mainstay.grounding.documents import Document, NotRead, read_document
 from mainstay.grounding.folders import too_large
 from mainstay.grounding.garbage import Collected
-from mainstay.grounding.ingest import Progress, Report, Stop, Tools, add_text, ingest
+from mainstay.grounding.ingest import add_file, ingest
 from mainstay.grounding.matter import Matter
 from mainstay.grounding.port import Change, Meta, Version, Written
+from mainstay.grounding.reports import Problem, Progress, Report, Stop
 from mainstay.grounding.service.readers import Readers
 from mainstay.grounding.service.shelves import PASSAGE, sizes_of_row
-from mainstay.grounding.service.sources import sources_of
+from mainstay.grounding.service.sources import chosen, sources_of
 from mainstay.grounding.service.states import build, live
+from mainstay.grounding.shelf import Fetched
+from mainstay.grounding.store import NAME, check_name
 
 __all__ = ["Knowledge"]
 
@@ -29,6 +30,7 @@ Told = Callable[[Progress], None]
 
 #: The source of documents that came by API.
 _AT_HAND = "api"
+_NOTHING = "is of no kind that holds text to be found; send the text itself"
 
 
 class Knowledge(Readers):
@@ -45,19 +47,31 @@ class Knowledge(Readers):
         version: str = "",
         again: bool = False,
         why: str = "",
+        sources: Sequence[str] = (),
         told: Told | None = None,
+        stop: Stop | None = None,
     ) -> list[Report]:
         """Read files, folders and addresses into a base, which is made if there is none; what its row of the
-        configuration names where ``places`` is empty. ``said`` are settings of the sources that are made of them.
+        configuration names where ``places`` is empty, or only those of its ``sources``. ``said`` are settings of the
+        sources that are made of places.
 
         Raises:
             InvalidRequest: a place cannot be listed, or there is none.
             Unavailable: what embeds cannot be reached; what was done stays.
         """
-        sources = sources_of(places, said or {}) if places else list(self._row(base).sources)
-        if not sources:
-            raise InvalidRequest(f"Name a file, a folder or an address, or give 'knowledge.{base}' sources.")
-        return [self.take_in(base, one, version=version, again=again, why=why, told=told) for one in sources]
+        found = self.planned(base, places, said, sources)
+        return [
+            self.take_in(base, one, version=version, again=again, why=why, told=told, stop=stop)
+            for one in found
+            if stop is None or not stop.is_set()
+        ]
+
+    def planned(
+        self, base: str, places: Sequence[str], said: Mapping[str, Any] | None = None, sources: Sequence[str] = ()
+    ) -> list[SourceConfig]:
+        """Return what :meth:`add` would read, without reading it. Raises as that does."""
+        check_name(base)
+        return sources_of(places, said or {}) if places else chosen(base, self._row(base), sources)
 
     def take_in(
         self,
@@ -80,25 +94,29 @@ class Knowledge(Readers):
         return report
 
     def put(self, base: str, document: str, data: bytes, meta: Meta, *, version: str = "", why: str = "") -> Report:
-        """Put one document that is at hand as a file, of the kind that ``meta`` says or it is. What ``meta`` says of it
-        counts before what it says itself.
+        """Put one file that is at hand, of the kind that ``meta`` says or it is: a document, or the rows of a table.
+        What ``meta`` says of it counts before what it says itself.
 
         Raises:
             Conflict: it was retracted.
-            InvalidRequest: it cannot be read.
-            Unavailable, NotFound: as :func:`mainstay.grounding.ingest.add_text`.
+            InvalidRequest: nothing of it can be read.
+            Unavailable, NotFound: as :func:`mainstay.grounding.ingest.ingest`.
         """
         store, tools = self._filling(base, version)
-        change = Change(self._who, why)
-        sizes = sizes_of(self._version(store, version).chunker) or tools.sizes
-        try:
-            read = _read(document, data, meta, tools, sizes)
-            report = add_text(store, document, read.text, read.meta, tools, change, slices=read.slices, version=version)
-        except Unreadable as error:
-            raise InvalidRequest(f"'{document[:100]}' {error.message}.", param="text") from None
-        if report.refused:
-            raise Conflict(f"'{document[:100]}' was retracted; undo that first.")
-        self._tell("knowledge.add", base, {"added": report.added, "changed": report.changed, "version": version})
+        if len(data) > tools.limits.size:
+            raise InvalidRequest(f"'{document[:100]}' {too_large(tools.limits.size)}.", param="data")
+        terms = ("title", "uri", "dated", "groups", "licence", "consent", "fields")
+        beside = Matter(**{name: getattr(meta, name) for name in terms}, ttl=meta.ttl or None)
+        file = Fetched(data, meta.kind, meta.dated)
+        source = SourceConfig.model_construct(name=_AT_HAND)
+        report = add_file(store, document, file, beside, source, tools, Change(self._who, why), version=version)
+        if not report.added + report.changed:
+            if report.refused:
+                raise Conflict(f"'{document[:100]}' was retracted; undo that first.")
+            said = report.problems[0] if report.problems else Problem(document, _NOTHING)
+            raise InvalidRequest(f"'{said.document[:100]}' {said.message}.", param="data")
+        counts = {"added": report.added, "changed": report.changed, "closed": report.closed}
+        self._tell("knowledge.add", base, {**counts, "version": version})
         return report
 
     # Correcting
@@ -108,7 +126,10 @@ class Knowledge(Readers):
 
         Raises:
             NotFound: there is none of this name alive.
+            InvalidRequest: the text is empty.
         """
+        if not text.strip():
+            raise InvalidRequest("A text that is empty says nothing; to take something out, retract it.", param="text")
         store, change = self._store(base), self._change(why)
         embed = self._embed(base, store, version)
         if PASSAGE.fullmatch(name):
@@ -170,20 +191,27 @@ class Knowledge(Readers):
         embedder: Any = None,
         told: Told | None = None,
         why: str = "",
+        stop: Stop | None = None,
     ) -> Version:
         """Build a version beside the live one, as the row of the configuration says now, or with another embedder (as
         ``knowledge.NAME.embedder`` is written). One that was cut off is gone on with.
 
         Raises:
             Conflict: there is one of this name.
+            InvalidRequest: it cannot have this name.
             Unavailable: the embedder is not installed, or cannot be reached.
         """
         row = self._row(base)
+        if not NAME.fullmatch(version):
+            raise InvalidRequest(
+                "A version is named with letters, digits, '-', '_' and '.', 64 at most: choose another name.",
+                param="version",
+            )
         if embedder is not None:
             row = KnowledgeConfig.model_validate({**row.model_dump(), "embedder": embedder})
         store, sizes = self._store(base), sizes_of_row(row)
         change = Change(self._who, why)
-        made = build(store, version, self._kit.wanted(row), sizes, change, told or (lambda _: None))
+        made = build(store, version, self._kit.wanted(row), sizes, change, told or (lambda _: None), stop)
         self._tell("knowledge.build", base, {"version": version, "embedder": made.embedder})
         return made
 
@@ -211,34 +239,36 @@ class Knowledge(Readers):
         return found
 
     def export(self, base: str, file: Path) -> int:
-        """Write a base to a file; return its bytes."""
-        size = self._store(base).export(file)
+        """Write a base to a file; return its bytes.
+
+        Raises:
+            InvalidRequest: the file cannot be written.
+        """
+        store = self._store(base)
+        try:
+            size = store.export(file)
+        except OSError as error:
+            reason = (error.strerror or "no reason is known").lower()
+            raise InvalidRequest(f"'{str(file)[:200]}' cannot be written: {reason}.", param="file") from None
         self._tell("knowledge.export", base, {"bytes": size})
         return size
 
     def import_(self, base: str, file: Path, *, why: str = "") -> Written:
-        """Read an archive into a base without documents, which is made if there is none. Raises as the store does."""
+        """Read an archive into a base without documents, which is made if there is none. Raises as the store does, and
+        as :meth:`check_archive`."""
+        # A file that is none makes no base.
+        self.check_archive(base, file)
         store = self._store(base, make=True)
         return self._wrote("knowledge.import", base, store.import_(file, Change(self._who, why)))
 
+    def check_archive(self, base: str, file: Path) -> None:
+        """See, without reading it whole, that a file may be an archive, and that a base can have its name.
 
-def _read(document: str, data: bytes, meta: Meta, tools: Tools, sizes: Sizes) -> Document:
-    if len(data) > tools.limits.size:
-        raise Unreadable(too_large(tools.limits.size))
-    terms = ("title", "uri", "dated", "groups", "licence", "consent", "fields")
-    beside = Matter(**{name: getattr(meta, name) for name in terms}, ttl=meta.ttl or None)
-    try:
-        return read_document(
-            data,
-            document,
-            meta.kind,
-            beside,
-            SourceConfig.model_construct(name=_AT_HAND),
-            sizes=sizes,
-            limits=tools.limits,
-            extractor=tools.extractor,
-            dated=meta.dated,
-            now=wall_ms(),
-        )
-    except NotRead:
-        raise Unreadable("is of no kind that holds text to be found; send the text itself") from None
+        Raises:
+            InvalidRequest: not so.
+        """
+        check_name(base)
+        if not file.is_file():
+            raise InvalidRequest(f"There is no file '{str(file)[:200]}'.", param="file")
+        if not is_zipfile(file):
+            raise InvalidRequest("This is not an archive of a knowledge base, or it was changed since.", param="file")

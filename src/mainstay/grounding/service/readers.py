@@ -1,7 +1,6 @@
 """What there is in the bases, what questions find in them, and how well."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 
 from mainstay.core.clock import monotonic, wall_ms
 from mainstay.core.errors import NotFound
@@ -9,12 +8,21 @@ from mainstay.core.sources import Found, Pin
 from mainstay.grounding import judged, learning
 from mainstay.grounding.learning import Learned
 from mainstay.grounding.listing import Document, History
+from mainstay.grounding.pages import open_page
 from mainstay.grounding.port import Access, Change, Question, Version
 from mainstay.grounding.search import search
 from mainstay.grounding.service.shelves import PASSAGE, Shelves
-from mainstay.grounding.service.sources import oldest, stale
+from mainstay.grounding.service.sources import looked_at, oldest, stale
 from mainstay.grounding.service.states import live
-from mainstay.grounding.service.views import BaseView, DocumentWhole, Evaluation, PassageView, Side, StaleView
+from mainstay.grounding.service.views import (
+    BaseView,
+    DocumentWhole,
+    Evaluation,
+    PassageView,
+    Side,
+    SourceView,
+    StaleView,
+)
 from mainstay.grounding.tombstones import Tombstone
 from mainstay.grounding.versions import Difference
 
@@ -24,8 +32,6 @@ _EVERYTHING = Access(every=True)
 #: Nobody waits for these, and all of what was found is wanted.
 _PATIENT, _ALL = 600.0, 1_000_000_000
 _DEPTH = 10
-#: Characters on each side of a passage that is opened.
-_AROUND = 500
 
 
 class Readers(Shelves):
@@ -85,18 +91,18 @@ class Readers(Shelves):
         Raises:
             NotFound: it was retracted, may not be seen, or there is none of that name.
         """
-        store = self._store(base)
-        found = store.passage(passage, access, revision=revision)
-        one = found.source
-        with suppress(NotFound):
-            text = store.text(one.document, revision=one.revision, access=access).text
-            before, after = text[max(0, one.start - _AROUND) : one.start], text[one.end : one.end + _AROUND]
-            return PassageView(one, found.state, before, after)
-        return PassageView(one, found.state)
+        page = open_page(self._store(base), passage, access, revision=revision)
+        terms = (page.before, page.after, page.licence, page.consent, page.previous, page.next)
+        return PassageView(page.opened.source, page.opened.state, *terms)
 
     def stale(self, base: str) -> list[StaleView]:
         """Return documents past their limit, and sources that were not listed whole for too long, oldest first."""
         return stale(self._store(base), self._row(base), wall_ms())
+
+    def sources(self, base: str) -> list[SourceView]:
+        """Return the sources that the configuration gives a base, and how they stand."""
+        store = self._store(base) if base in self.names() or base not in self._rows else None
+        return looked_at(store, self._row(base), wall_ms())
 
     def oldest(self, base: str) -> float:
         """Return how many seconds ago the source was listed whole of which that is longest ago."""
@@ -151,8 +157,11 @@ class Readers(Shelves):
         """
         access = Access(groups or frozenset(), tuple(sorted((where or {}).items())), every=groups is None)
         asked = Question(question, (), access, version, most, _ALL, _PATIENT)
+        row = self._row(base)
+        manner = self._kit.manner(row)
         with self._store(base).pin(version, at) as snapshot:
-            return search(snapshot, asked, self._kit.embedder(self._row(base), snapshot.version))
+            embedder = self._kit.embedder(row, snapshot.version)
+            return search(snapshot, asked, embedder, reranker=manner.reranker, tuning=manner.tuning)
 
     def evaluate(self, base: str, lines: Iterable[str], *, version: str = "", against: str = "") -> Evaluation:
         """Return how well judged questions find what answers them, in one version and perhaps another beside it.

@@ -13,10 +13,12 @@ from mainstay.core.errors import InvalidRequest
 from mainstay.grounding.chunks import Sizes
 from mainstay.grounding.config import KnowledgeConfig
 from mainstay.grounding.fusion import usual_weight
-from mainstay.grounding.ingest import Tools
+from mainstay.grounding.opening import Bases
 from mainstay.grounding.port import Change, Embedder, Version, Written
+from mainstay.grounding.reports import Tools
+from mainstay.grounding.search import Manner
 from mainstay.grounding.service.states import embed_with
-from mainstay.grounding.sqlite import SqliteStore, bases, open_store
+from mainstay.grounding.store import RowStore
 
 if TYPE_CHECKING:
     from mainstay.grounding.corrections import Embed
@@ -52,6 +54,10 @@ class Kit(Protocol):
         """
         ...
 
+    def manner(self, row: KnowledgeConfig) -> Manner:
+        """Return how a base is searched."""
+        ...
+
     def tools(self, row: KnowledgeConfig, embedder: Embedder | None, networks: Sequence[str] = ()) -> Tools:
         """Return what documents are read with; ``networks`` are internal ones that may be fetched from."""
         ...
@@ -78,13 +84,13 @@ class Shelves:
         note: Note | None = None,
         forget: Forget | None = None,
     ) -> None:
-        self._folder = home / "knowledge"
         self._rows = rows
+        self._bases = Bases(home / "knowledge", lambda base: self._row(base).store)
         self._kit = kit
         self._who = who
         self._note = note
         self._forget = forget
-        self._open: dict[str, SqliteStore] = {}
+        self._open: dict[str, RowStore] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -99,17 +105,17 @@ class Shelves:
             self._open.popitem()[1].shut()
 
     def names(self) -> list[str]:
-        """Return the bases that have a file, sorted."""
-        return list(bases(self._folder))
+        """Return the bases that there are, sorted."""
+        return self._bases.names(self._rows)
 
     def _row(self, base: str) -> KnowledgeConfig:
         return self._rows.get(base) or KnowledgeConfig()
 
-    def _store(self, base: str, *, make: bool = False) -> SqliteStore:
+    def _store(self, base: str, *, make: bool = False) -> RowStore:
         found = self._open.get(base)
         if found is None:
             first = self._first(base) if make and base not in self.names() else None
-            found = self._open[base] = open_store(self._folder, base, first=first, make=make)
+            found = self._open[base] = self._bases.open(base, first=first, make=make)
             if (forget := self._forget) is not None:
                 found.on_change(lambda passages: forget(base, passages) if passages else None)
         return found
@@ -120,16 +126,16 @@ class Shelves:
         name, length = (embedder.name, embedder.dimensions) if embedder is not None else ("", 0)
         return Version(_FIRST, name, length, sizes_of_row(row).name, usual_weight(name))
 
-    def _filling(self, base: str, version: str, networks: Sequence[str] = ()) -> tuple[SqliteStore, Tools]:
+    def _filling(self, base: str, version: str, networks: Sequence[str] = ()) -> tuple[RowStore, Tools]:
         """Return the store, made if need be, and what its version is filled with."""
         store, row = self._store(base, make=True), self._row(base)
         found = self._version(store, version)
         return store, self._kit.tools(row, self._kit.embedder(row, found), networks)
 
-    def _embed(self, base: str, store: SqliteStore, version: str) -> "Embed | None":
+    def _embed(self, base: str, store: RowStore, version: str) -> "Embed | None":
         return embed_with(self._kit.embedder(self._row(base), self._version(store, version)))
 
-    def _version(self, store: SqliteStore, version: str) -> Version:
+    def _version(self, store: RowStore, version: str) -> Version:
         with store.pin(version) as snapshot:
             return snapshot.version
 

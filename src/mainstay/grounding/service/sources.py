@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from mainstay.core.errors import InvalidRequest
 from mainstay.grounding.config import KnowledgeConfig, SourceConfig, source_name
-from mainstay.grounding.service.views import StaleView
-from mainstay.grounding.sqlite import SqliteStore
+from mainstay.grounding.service.views import SourceView, StaleView
+from mainstay.grounding.store import RowStore
 from mainstay.grounding.watch import is_stale
 
-__all__ = ["oldest", "sources_of", "stale"]
+__all__ = ["chosen", "looked_at", "oldest", "sources_of", "stale"]
 
 _PAGE = 1000
 
@@ -53,13 +53,53 @@ def _source(place: str, said: dict[str, Any]) -> SourceConfig:
         raise InvalidRequest(f"{where}: {str(first['msg']).removeprefix('Value error, ')}.") from None
 
 
-def oldest(store: SqliteStore, row: KnowledgeConfig, now: int) -> float:
+def oldest(store: RowStore, row: KnowledgeConfig, now: int) -> float:
     """Return how many seconds ago the source was listed whole of which that is longest ago, 0 where there is none."""
     kept = [store.listing(source_name(source)) for source in row.sources]
     return max((max(0, now - one.at) / 1000 for one in kept if one is not None), default=0.0)
 
 
-def stale(store: SqliteStore, row: KnowledgeConfig, now: int) -> list[StaleView]:
+def chosen(base: str, row: KnowledgeConfig, names: Sequence[str]) -> list[SourceConfig]:
+    """Return the sources of a row of these names, all where none is named.
+
+    Raises:
+        InvalidRequest: there is none, or none of a name.
+    """
+    known = {source_name(one): one for one in row.sources}
+    if not known:
+        raise InvalidRequest(f"Name a file, a folder or an address, or give 'knowledge.{base}' sources.")
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise InvalidRequest(
+            f"'knowledge.{base}' has no source '{unknown[:64]}'; it has {', '.join(sorted(known))}.", param="sources"
+        )
+    return [one for name, one in known.items() if not names or name in names]
+
+
+def looked_at(store: RowStore | None, row: KnowledgeConfig, now: int) -> list[SourceView]:
+    """Return the sources of a row with what is known of them; ``store`` is None where there is no base yet."""
+    found = []
+    for source in row.sources:
+        name = source_name(source)
+        kept = store.listing(name) if store is not None else None
+        at = kept.at if kept is not None else 0
+        found.append(
+            SourceView(
+                name,
+                path=source.path or "",
+                urls=source.urls,
+                every=source.every or 0.0,
+                listed=at,
+                due=(at + round(source.every * 1000) if at else now) if source.every is not None else 0,
+                documents=kept.documents if kept is not None else 0,
+                problems=kept.problems if kept is not None else 0,
+                stale=is_stale(now, at, source, row.stale_after),
+            )
+        )
+    return found
+
+
+def stale(store: RowStore, row: KnowledgeConfig, now: int) -> list[StaleView]:
     """Return sources and documents that are too old at wall-clock ms ``now``; what is oldest first."""
     found = []
     for source in row.sources:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from mainstay.core.errors import Conflict
 from mainstay.grounding.chunks import Sizes, chunk, embedded
 from mainstay.grounding.fusion import usual_weight
-from mainstay.grounding.ingest import Progress
 from mainstay.grounding.port import Change, Embedder, Meta, Slice, Version
+from mainstay.grounding.reports import Progress, Stop
 from mainstay.grounding.shelf import Mark
-from mainstay.grounding.sqlite import SqliteStore
+from mainstay.grounding.store import RowStore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ __all__ = ["build", "embed_with", "live"]
 _BATCH = 16
 
 
-def live(store: SqliteStore) -> Version:
+def live(store: RowStore) -> Version:
     """Return the live version."""
     return next(one for one in store.versions() if one.state == "live")
 
@@ -44,15 +44,16 @@ def embed_with(embedder: Embedder | None) -> "Embed | None":
 
 
 def build(
-    store: SqliteStore,
+    store: RowStore,
     name: str,
     embedder: Embedder | None,
     sizes: Sizes,
     change: Change,
     told: Callable[[Progress], None],
+    stop: Stop | None = None,
 ) -> Version:
     """Build a version from the documents of the live one, or go on with one that was cut off, or that what was edited
-    since is behind; return it, ready.
+    since is behind; return it, ready, or still building where it was stopped.
 
     Raises:
         Conflict: there is one of this name that is made in another way, or is or was live.
@@ -85,12 +86,13 @@ def build(
         return slices, embed(meta, slices, texts) if embed is not None and slices else None
 
     left = total
-    while left:
+    while left and not (stop is not None and stop.is_set()):
         told(Progress(total - left, total, name))
         # What is edited meanwhile is pending again, so there may be more left than there were.
         left = store.replay(name, change, cut, _BATCH)
         total = max(total, left)
-    store.ready(name, change)
+    if not left:
+        store.ready(name, change)
     return next(one for one in store.versions() if one.name == name)
 
 
@@ -98,7 +100,7 @@ def _ways(version: Version) -> tuple[str, int, str]:
     return version.embedder, version.dimensions, version.chunker
 
 
-def _cut(store: SqliteStore, now: Version, document: str, text: str, meta: Meta, sizes: Sizes) -> list[Slice]:
+def _cut(store: RowStore, now: Version, document: str, text: str, meta: Meta, sizes: Sizes) -> list[Slice]:
     """Return the passages of a document as the live version has them, or cut anew along the pages it knows."""
     found = store.passages(document, now.name)
     if now.chunker == sizes.name:

@@ -12,7 +12,7 @@ from mainstay.core.sources import Source
 from mainstay.grounding.judged import Comparison
 from mainstay.grounding.listing import Document, Passage
 
-__all__ = ["BaseView", "DocumentWhole", "Evaluation", "PassageView", "Side", "StaleView"]
+__all__ = ["BaseView", "DocumentWhole", "Evaluation", "PassageView", "Side", "SourceView", "StaleView"]
 
 
 class BaseView(msgspec.Struct, frozen=True):
@@ -39,13 +39,33 @@ class DocumentWhole(msgspec.Struct, frozen=True):
 
 
 class PassageView(msgspec.Struct, frozen=True):
-    """A passage in the revision that it is of, with the text ``before`` and ``after`` it, blank where that was
-    retracted. ``state`` as in :class:`mainstay.grounding.listing.Opened`."""
+    """A passage in the revision that it is of, with what :class:`mainstay.grounding.pages.Page` has of it. ``state`` as
+    in :class:`mainstay.grounding.listing.Opened`."""
 
     source: Source
     state: str
     before: str = ""
     after: str = ""
+    licence: str = ""
+    consent: str = ""
+    previous: str = ""
+    next: str = ""
+
+
+class SourceView(msgspec.Struct, frozen=True):
+    """A source of the configuration: where it is, every how many seconds it is looked at (0: when told to), when it was
+    last listed whole (0: never), when it is next (0: when told to), and what it had then. ``stale``: that is too long
+    ago."""
+
+    name: str
+    path: str = ""
+    urls: tuple[str, ...] = ()
+    every: float = 0.0
+    listed: int = 0
+    due: int = 0
+    documents: int = 0
+    problems: int = 0
+    stale: bool = False
 
 
 class StaleView(msgspec.Struct, frozen=True):

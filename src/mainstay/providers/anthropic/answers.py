@@ -1,7 +1,7 @@
 """A whole answer of the Messages wire: its summary at once, its events when asked for.
 
 One block of content gives the same events here and in a stream, so whoever works on events need not care
-which of the two it was.
+which of the two it was. Between two blocks of text a claim ends: what the first cites is not said of the second.
 """
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from mainstay.core.answer import Whole
 from mainstay.core.errors import UpstreamBroken
 from mainstay.core.events import (
+    ClaimEnded,
     Dialect,
     Event,
     Finished,
@@ -95,11 +96,14 @@ def _is_tool(raw: msgspec.Raw) -> bool:
 def _events(body: bytes) -> tuple[Event, ...]:
     message = _read(body)
     events: list[Event] = [Started(id=message.id or "", model=message.model or "")]
-    calls = 0
+    calls, before = 0, ""
     for raw in message.content or ():
         block = read_block(raw)
+        if block.type == before == "text":
+            events.append(ClaimEnded())
         events += block_events(block, raw, calls)
         calls += block.type == "tool_use"
+        before = block.type
     events += ending(message.stop_reason, message.stop_sequence, message.stop_details, tools=calls > 0)
     meter = Meter()
     if (usage := meter.read(message.usage)) is not None:

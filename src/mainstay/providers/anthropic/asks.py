@@ -16,6 +16,7 @@ from mainstay.providers.anthropic.prompt_reader import read_prompt
 from mainstay.providers.anthropic.wire import UNREADABLE
 from mainstay.providers.openai.door import TOP_FIELDS as OPENAI_FIELDS
 from mainstay.providers.openai.requests import scan as scan_prompt
+from mainstay.providers.ours import without_ours
 
 __all__ = ["locate", "place", "read_ask", "read_count", "scan", "without_betas"]
 
@@ -54,6 +55,7 @@ def read_ask(body: bytes) -> Ask:
         InvalidRequest: it is not what the dialect allows; ``param`` names the field.
     """
     door = read_door(body)
+    body = _own(door, body)
     # This wire reports the usage of every stream.
     ask = Ask(
         body, Dialect.ANTHROPIC, door.model, door.stream is True, True, read_prompt, scan, locate=locate, place=place
@@ -70,9 +72,18 @@ def read_count(body: bytes) -> Ask:
         InvalidRequest: it is not what the dialect allows; ``param`` names the field.
     """
     door = read_door(body, counting=True)
+    body = _own(door, body)
     ask = Ask(body, Dialect.ANTHROPIC, door.model, False, True, read_prompt, scan, locate=locate, place=place)
     ask.operation = Operation.COUNT
     return ask
+
+
+def _own(door: Door, body: bytes) -> bytes:
+    """Return ``body`` without what we had added to the model's turns."""
+    for message in door.messages:
+        if message.role == "assistant":
+            return without_ours(body)
+    return body
 
 
 def without_betas(ask: Ask, headers: Iterable[tuple[bytes, bytes]]) -> Ask:

@@ -1,11 +1,14 @@
 """Citations as this wire has them: of the block of text that is the claim, with what its kinds cannot say beside."""
 
-from typing import Any
+from typing import Any, Final
 
 from mainstay.core.sources import Citation
 from mainstay.providers.citations import extension, title_of
 
-__all__ = ["location"]
+__all__ = ["UNCITED", "location"]
+
+#: What a message has beside its content where citations were asked for and the model's vendor gives none.
+UNCITED: Final = {"citations": "not_given"}
 
 
 def location(citation: Citation) -> dict[str, Any]:

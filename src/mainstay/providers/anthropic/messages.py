@@ -32,6 +32,7 @@ from mainstay.core.prompt import (
     Message,
     OpaquePart,
     Part,
+    SearchResultPart,
     TextPart,
     ThinkingPart,
     ToolCallPart,
@@ -197,6 +198,8 @@ def _tool_id(given: str) -> str:
 
 
 def _block(part: Part, at: str) -> Block | None:
+    if isinstance(part, SearchResultPart) and part.is_whole:
+        return _search_result(part)
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text, **_extra(part.extra)} if part.text else None
     if isinstance(part, ImagePart):
@@ -219,11 +222,20 @@ def _image_source(part: ImagePart, at: str) -> dict[str, object]:
     return {"type": "base64", "media_type": part.media_type, "data": part.data}
 
 
-def _document_source(part: DocumentPart, at: str) -> dict[str, object]:
+def _search_result(part: SearchResultPart) -> Block:
+    content: object = part.sent if part.sent is not None else [{"type": "text", "text": text} for text in part.texts]
+    extra = _extra(part.extra)
+    asked = {"citations": {"enabled": True}} if part.cited and "citations" not in extra else {}
+    return {"type": "search_result", "source": part.source, "title": part.title, "content": content, **asked, **extra}
+
+
+def _document_source(part: DocumentPart, at: str) -> Block:
     if part.file_id:
         return {"type": "file", "file_id": part.file_id}
     if not part.data:
         return {"type": "url", "url": part.url}
+    if part.sent is not None and part.data == "".join(part.blocks):
+        return part.sent
     if part.media_type == "text/plain":
         return {"type": "text", "media_type": "text/plain", "data": part.data}
     if part.media_type not in ("", "application/pdf"):

@@ -18,6 +18,7 @@ from mainstay.core.prompt import (
     OutputForm,
     Part,
     Prompt,
+    SearchResultPart,
     TextPart,
     ThinkingPart,
     Tool,
@@ -49,6 +50,7 @@ class _Source(msgspec.Struct, gc=False):
     data: str = ""
     url: str = ""
     file_id: str = ""
+    content: msgspec.Raw = _NOTHING
 
 
 class _Block(msgspec.Struct, gc=False):
@@ -80,11 +82,15 @@ class _Function(msgspec.Struct, gc=False):
     strict: bool | None = None
 
 
+_known = msgspec.json.Decoder(list[_Block])
+_text = msgspec.json.Decoder(str)
+
 #: Kinds of block that have a part of their own, with the fields of each that the part says.
 _KNOWN: dict[str, frozenset[str]] = {
     "text": frozenset({"type", "text"}),
     "image": frozenset({"type", "source"}),
     "document": frozenset({"type", "source", "title"}),
+    "search_result": frozenset({"type", "source", "title", "content"}),
     "thinking": frozenset({"type", "thinking", "signature"}),
     "redacted_thinking": frozenset({"type", "data"}),
     "tool_use": frozenset({"type", "id", "name", "input"}),
@@ -94,6 +100,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "text": ("text",),
     "image": ("source",),
     "document": ("source",),
+    "search_result": ("source", "title", "content"),
     "thinking": ("thinking",),
     "redacted_thinking": ("data",),
     "tool_use": ("id", "name", "input"),
@@ -171,6 +178,8 @@ def _read_block(raw: msgspec.Raw, path: str) -> Part:
     extra = _without(_fields.decode(raw), known)
     if kind == "text":
         return TextPart(block.text or "", extra)
+    if kind == "search_result":
+        return _read_search_result(block, raw, extra, path)
     if kind == "thinking":
         return ThinkingPart(block.thinking or "", block.signature or "")
     if kind == "redacted_thinking":
@@ -194,6 +203,9 @@ def _read_result(raw: msgspec.Raw, path: str) -> tuple[Part, ...]:
 
 def _read_media(block: _Block, raw: msgspec.Raw, extra: Fields, path: str) -> Part:
     source = _decode(block.source, _Source, f"{path}.source")
+    if source.type == "content" and block.type == "document" and (texts := _texts(source.content)):
+        name = block.title or ""
+        return DocumentPart("", "".join(texts), "text/plain", name=name, extra=extra, blocks=texts, sent=block.source)
     url = source.url if source.type == "url" else ""
     data = source.data if source.type in ("base64", "text") else ""
     if block.type == "image":
@@ -202,8 +214,30 @@ def _read_media(block: _Block, raw: msgspec.Raw, extra: Fields, path: str) -> Pa
     elif url or data or source.type == "file":
         media_type = "text/plain" if source.type == "text" else source.media_type
         return DocumentPart(url, data, media_type, source.file_id, block.title or "", extra)
-    # An image by the vendor's own file id, a document made of blocks: only this wire has them.
+    # An image by the vendor's own file id, a document with images in it: only this wire has them.
     return OpaquePart(raw, Dialect.ANTHROPIC)
+
+
+def _read_search_result(block: _Block, raw: msgspec.Raw, extra: Fields, path: str) -> Part:
+    texts = _texts(block.content)
+    if not texts:
+        return OpaquePart(raw, Dialect.ANTHROPIC)
+    cited = b"true" in bytes(extra.get("citations", b""))
+    source = _decode(block.source, str, f"{path}.source")
+    return SearchResultPart.of(source, block.title or "", texts, cited=cited, extra=extra, sent=block.content)
+
+
+def _texts(content: msgspec.Raw) -> tuple[str, ...]:
+    """Return the texts of blocks, or the one text in their place; none where they hold anything else."""
+    try:
+        if bytes(content)[:1] != b"[":
+            return (_text.decode(content),)
+        blocks = _known.decode(content)
+    except msgspec.DecodeError:
+        return ()
+    if any(block.type != "text" or block.text is None for block in blocks):
+        return ()
+    return tuple(block.text or "" for block in blocks)
 
 
 def _read_tool(raw: msgspec.Raw, path: str) -> Tool:

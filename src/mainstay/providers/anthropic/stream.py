@@ -17,6 +17,7 @@ import msgspec
 
 from mainstay.core.errors import MainstayError, UpstreamInterrupted
 from mainstay.core.events import (
+    ClaimEnded,
     Dialect,
     Event,
     Frame,
@@ -94,6 +95,8 @@ class MessageReader:
         #: Blocks begun so far, and the one that is open as the order has it.
         self._blocks = 0
         self._at: int | None = None
+        #: The kind of the last block.
+        self._before = ""
         #: The order was broken: frames go without their bytes.
         self._loose = False
         self._calls = 0
@@ -223,6 +226,9 @@ class MessageReader:
             events.append(Started(id=message.id or "", model=message.model or ""))
             for held in message.content or ():
                 block = read_block(held)
+                if block.type == self._before == "text":
+                    events.append(ClaimEnded())
+                self._before = block.type
                 events += block_events(block, held, self._calls)
                 self._calls += block.type == "tool_use"
             self._blocks = len(message.content or ())
@@ -235,6 +241,9 @@ class MessageReader:
     def _block(self, index: int, raw: msgspec.Raw) -> list[Event]:
         events = self._close(index)
         block = read_block(raw)
+        if block.type == self._before == "text":
+            events.append(ClaimEnded())
+        self._before = block.type
         opened = _Open(block, raw, self._calls)
         if block.type == "tool_use":
             self._calls += 1

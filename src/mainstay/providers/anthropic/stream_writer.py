@@ -30,7 +30,7 @@ from mainstay.core.events import (
     ToolStarted,
 )
 from mainstay.core.usage import Usage
-from mainstay.providers.anthropic.citations import location
+from mainstay.providers.anthropic.citations import UNCITED, location
 from mainstay.providers.anthropic.errors import render
 from mainstay.providers.anthropic.wire import UNREADABLE
 from mainstay.providers.anthropic.written import (
@@ -110,12 +110,14 @@ class AnthropicStreamWriter:
         model: named when the upstream names none.
         id: makes the id when the upstream gives none of this wire's form.
         request_id: told in the error event.
+        uncited: citations were asked for, and whoever answers gives none.
     """
 
-    def __init__(self, *, model: str, id: str, request_id: str) -> None:  # noqa: A002  # the wire's own word
+    def __init__(self, *, model: str, id: str, request_id: str, uncited: bool = False) -> None:  # noqa: A002  # the wire's own word
         self._model = model
         self._id = id
         self._request_id = request_id
+        self._uncited = uncited
         self._begun = False
         #: Whether the message_delta has passed, which tells why the answer ended and what it used.
         self._told = False
@@ -155,6 +157,8 @@ class AnthropicStreamWriter:
         data = {"type": "message_delta", "delta": delta, "usage": write_usage(self._usage or Usage())}
         if self._grounded is not None:
             data["mainstay"] = summary(self._grounded, citations=True)
+        elif self._uncited:
+            data["mainstay"] = UNCITED
         return self._begin() + self._close_all() + _HEADS["message_delta"] + _encode(data) + b"\n\n" + _STOP
 
     def error(self, error: MainstayError) -> bytes:
@@ -320,7 +324,8 @@ class AnthropicStreamWriter:
     def _claim(self, event: Cited | ClaimEnded) -> bytes:
         """Cite the open block of text, or end it: what is said next is another claim's."""
         last = self._waiting[-1] if self._waiting else self._open
-        if last is None or last.kind not in ("text", _CLAIM):
+        if last is None or last.kind not in ("text", _CLAIM) or (isinstance(event, Cited) and event.late):
+            # What comes late is of an earlier block: the end tells it.
             return b""
         if isinstance(event, ClaimEnded):
             last.kind = _CLAIM

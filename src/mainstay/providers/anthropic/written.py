@@ -24,7 +24,7 @@ from mainstay.core.events import (
     ToolStarted,
 )
 from mainstay.core.usage import Usage
-from mainstay.providers.anthropic.citations import location
+from mainstay.providers.anthropic.citations import UNCITED, location
 from mainstay.providers.anthropic.wire import UNREADABLE, WireKind
 from mainstay.providers.citations import summary
 
@@ -45,17 +45,18 @@ _REASONS = {
 _CUT = (FinishReason.LENGTH, FinishReason.CONTEXT)
 
 
-def write_whole(answer: Whole, *, model: str, id: str) -> bytes:  # noqa: A002  # the wire's own word, as the SDKs have it
+def write_whole(answer: Whole, *, model: str, id: str, uncited: bool = False) -> bytes:  # noqa: A002  # the wire's own word, as the SDKs have it
     """Return a message.
 
     An answer that is Anthropic's already is returned as it came. ``model`` and ``id`` stand in for what the answer does
-    not say. Only the first of several choices can be said, and only it can be asked for.
+    not say. Only the first of several choices can be said, and only it can be asked for. ``uncited``: citations were
+    asked for, and whoever answered gives none.
     """
     if answer.wire and answer.dialect is Dialect.ANTHROPIC:
         return answer.wire
     started, finished, usage = Started(), Finished(FinishReason.STOP), Usage()
     draft = _Draft()
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"mainstay": UNCITED} if uncited else {}
     for event in answer.events:
         if isinstance(event, Started):
             started = event
@@ -152,7 +153,7 @@ class _Draft:
             # The wire refuses empty text when it comes back in the next turn.
             if event.text:
                 # A block is a claim; none may be blank.
-                fresh = not event.text.isspace() if self._claimed else "citations" in self._last
+                fresh = self._claimed and not event.text.isspace()
                 self._say("text", event.text, fresh=fresh)
                 self._claimed = self._claimed and not fresh
         elif isinstance(event, ThinkingDelta):
@@ -168,7 +169,7 @@ class _Draft:
         elif isinstance(event, RefusalDelta):
             self.refusal.append(event.text)
         elif isinstance(event, Cited):
-            if self._last.get("type") == "text":
+            if self._last.get("type") == "text" and not event.late:
                 self._last.setdefault("citations", []).append(location(event.citation))
         elif isinstance(event, ClaimEnded):
             self._claimed = True
@@ -203,8 +204,10 @@ class _Draft:
     def _carry(self, payload: msgspec.Raw) -> None:
         kind = kind_of(payload)
         if is_citation(kind):
-            if self._last.get("type") != "text":
+            if self._claimed or self._last.get("type") != "text":
+                # Some come before the words that they are of.
                 self._say("text", "", fresh=True)
+                self._claimed = False
             self._last.setdefault("citations", []).append(payload)
         elif not kind.endswith("_delta"):
             self._blocks.append(payload)

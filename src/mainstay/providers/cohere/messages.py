@@ -3,8 +3,8 @@
 * System and developer turns stay where they are; both are ``system``.
 * Reasoning that is signed is another vendor's and left out. What is not becomes the plan (``tool_plan``) of a turn that
   calls tools, and a block of thinking elsewhere.
-* Documents of plain text in a user's turn become ``documents``, which the model may cite; in a tool's result they are
-  documents of that result. Others are refused.
+* Documents of plain text and results of searches in a user's turn become ``documents``, which the model may cite; in a
+  tool's result they are documents of that result. Other documents are refused.
 * Images in a tool's result move into a user's turn behind the results. A result that is an error says so in words.
 * ``cache_control`` is left out: prompts are cached here without being asked.
 """
@@ -21,6 +21,7 @@ from mainstay.core.prompt import (
     Message,
     OpaquePart,
     Part,
+    SearchResultPart,
     TextPart,
     ThinkingPart,
     ToolCallPart,
@@ -122,6 +123,9 @@ class Conversation:
             self.turns.append(turn)
 
     def _content(self, part: Part, at: str) -> Block | None:
+        if isinstance(part, SearchResultPart) and part.is_whole:
+            self.documents.append(_search_result(part))
+            return None
         if isinstance(part, TextPart):
             return {"type": "text", "text": part.text} if part.text else None
         if isinstance(part, ImagePart):
@@ -146,6 +150,8 @@ class Conversation:
             path = part_at(at, position)
             if isinstance(inner, DocumentPart):
                 content.append({"type": "document", "document": _document(inner, path)})
+            elif isinstance(inner, SearchResultPart) and inner.is_whole:
+                content.append({"type": "document", "document": _search_result(inner)})
             elif (block := self._content(inner, path)) is not None:
                 (self._moved if block["type"] == "image_url" else content).append(block)
         if self._moved and not content:
@@ -168,6 +174,11 @@ def _call(part: ToolCallPart, at: str) -> Block:
     if not sound:
         raise InvalidRequest("The arguments of a tool call must be a JSON object, written as a string.", param=at)
     return {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": arguments}}
+
+
+def _search_result(part: SearchResultPart) -> Block:
+    """Return a result as a document, known by where it is from: a citation of it says so."""
+    return {"id": part.source, "data": {"title": part.title, "text": "".join(part.texts)}}
 
 
 def _document(part: DocumentPart, at: str) -> Block:

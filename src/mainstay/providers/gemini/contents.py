@@ -317,9 +317,6 @@ def _media(url: str, data: str, media_type: str) -> dict[str, Any]:
 
 
 def _document(part: DocumentPart, at: str) -> list[Block]:
-    cited = part.extra.get("citations")
-    if cited is not None and b"true" in bytes(cited):
-        raise Unsupported(f"This model gives no citations; leave out '{at}.citations'.", param=f"{at}.citations")
     context = part.extra.get("context")
     before: list[Block] = (
         [{"text": _string(context, f"{at}.context")}] if context is not None and bytes(context) != b"null" else []

@@ -7,6 +7,7 @@ Nothing that could change the answer is lost in silence:
   out means: neither is sent. The effort ``max`` is ``xhigh``.
 * ``service_tier: standard_only`` is ``default``.
 * A ``user_id`` longer than the 64 signs that OpenAI takes is replaced by its digest, the same one each time.
+* ``citations`` of a document are left out, and the answer says that it has none (see ``anthropic.citations``).
 * ``context`` of a document becomes text before it; a document without a title gets a name, which OpenAI demands.
 * Hints that cannot change the answer are left out: ``cache_control``, ``context_management``, ``diagnostics``.
 * What other fields of that wire ask for is refused unless they say nothing: null, or the default.
@@ -96,12 +97,6 @@ def _adapt(parts: Sequence[Part], path: str) -> tuple[Part, ...]:
 def _document(part: DocumentPart, at: str) -> list[Part]:
     if part.url:
         raise Unsupported(f"'{at}' is a document by URL, which this model cannot fetch; send its data.", param=at)
-    cited = part.extra.get("citations")
-    if cited is not None and b"true" in bytes(cited):
-        raise Unsupported(
-            f"This model gives no citations; leave out '{at}.citations'.",
-            param=f"{at}.citations",
-        )
     if not part.name and part.data:
         name = "document.txt" if part.media_type == "text/plain" else "document.pdf"
         part = msgspec.structs.replace(part, name=name)

@@ -26,6 +26,7 @@ from mainstay.providers.lacking import caller_word
 from mainstay.providers.openai.door import Door, DoorMessage, read_door
 from mainstay.providers.openai.prompt_reader import read_prompt
 from mainstay.providers.openai.wire import read_fields
+from mainstay.providers.ours import without_ours
 
 __all__ = ["ask_same", "locate", "place", "read_ask", "refuse", "scan", "wants_legacy"]
 
@@ -61,6 +62,10 @@ def read_ask(body: bytes) -> Ask:
         InvalidRequest: it is not what the dialect allows; ``param`` names the field.
     """
     door = read_door(body)
+    for message in door.messages:
+        if message.role == "assistant":
+            body = without_ours(body)
+            break
     options = door.stream_options
     return Ask(
         body,

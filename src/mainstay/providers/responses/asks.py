@@ -14,6 +14,7 @@ from mainstay.core.events import Dialect
 from mainstay.core.prompt import ThinkingPart, ToolCallPart, ToolResultPart
 from mainstay.core.target import Feature
 from mainstay.providers.openai.requests import scan as scan_prompt
+from mainstay.providers.ours import without_ours
 from mainstay.providers.responses.door import UNREADABLE, Door, read_door
 from mainstay.providers.responses.history import items_of
 from mainstay.providers.responses.input_reader import CALLS, RESULTS
@@ -57,7 +58,7 @@ def read_ask(body: bytes, *, hosted: str = "omit") -> ResponsesAsk:
     """
     door = read_door(body)
     return ResponsesAsk(
-        body,
+        _own(door, body),
         Dialect.RESPONSES,
         door.model,
         door.stream is True,
@@ -73,6 +74,14 @@ def read_ask(body: bytes, *, hosted: str = "omit") -> ResponsesAsk:
         stored=door.store is not False,
         hosted=hosted,
     )
+
+
+def _own(door: Door, body: bytes) -> bytes:
+    """Return ``body`` without what we had added to the model's turns."""
+    for item in door.input if isinstance(door.input, list) else ():
+        if item.role == "assistant":
+            return without_ours(body)
+    return body
 
 
 def scan(ask: Ask) -> frozenset[Feature]:

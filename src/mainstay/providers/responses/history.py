@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from mainstay.core.errors import InvalidRequest
+from mainstay.providers.ours import without_ours
 from mainstay.providers.responses.door import UNREADABLE
 
 __all__ = ["NEAREST", "Stored", "expand", "home_of", "items_of", "keep", "output_of", "references"]
@@ -117,7 +118,7 @@ def expand(body: bytes, turns: Iterable[Stored], found: Mapping[str, msgspec.Raw
             items.append(raw)
     fields = _fields.decode(body)
     fields.pop("previous_response_id", None)
-    return msgspec.json.encode({**fields, "input": items})
+    return without_ours(msgspec.json.encode({**fields, "input": items}))
 
 
 def keep(body: bytes, said: bytes, response_id: str, before: Sequence[str]) -> bytes:

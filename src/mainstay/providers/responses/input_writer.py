@@ -214,9 +214,6 @@ def _content(part: Part, at: str) -> list[Item]:
 
 
 def _document(part: DocumentPart, at: str) -> list[Item]:
-    cited = part.extra.get("citations")
-    if cited is not None and b"true" in bytes(cited):
-        raise Unsupported("This model gives no citations; leave them out.", param=f"{at}.citations")
     file: dict[str, Any] = {"type": "input_file"}
     if part.file_id:
         file["file_id"] = part.file_id
