@@ -69,7 +69,6 @@ def control_main(payload: bytes, leash: Leash) -> int:
     loaded = unpack(payload).loaded
     log = loaded.config.telemetry.log
     configure_logs(log.format, log.level, worker="control")
-    _step_back()
     try:
         # A database that is missing after the start was moved: a new one would hold no key, and every call be refused.
         engine = open_engine(loaded.config.store.url, create=not has_begun(loaded.home / "run"))
@@ -83,6 +82,8 @@ def control_main(payload: bytes, leash: Leash) -> int:
     except SetupError as error:
         leash.failed(error.message, error.exit_code)
         return error.exit_code
+    # Before its threads begin, which take after it.
+    _step_back()
     footprinting = Footprinting(loaded.config)
     posts = together(post, denials.post)
     loader = Loader(engine, loaded.home / "journal", post=posts, enrich=footprinting.settle)
@@ -123,11 +124,17 @@ def _batches(loaded: Loaded, engine: "Engine", slab: Slab, seal: "KeyedSeal") ->
 
 
 def _step_back() -> None:
-    """Let the workers go first: loading records may wait, answering may not. Where there is no idle class, be nice."""
+    """Let the workers go first: loading records may wait, answering may not.
+
+    On one core it takes only what nobody wants: a slice of its own is time that a call waits. On more there is a core
+    beside the worker's, and what fills them all, such as a local model, must not keep keys and records from their turn.
+    """
     with contextlib.suppress(AttributeError, OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        return
-    os.nice(15)
+        if len(os.sched_getaffinity(0)) == 1:
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            return
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    os.nice(10)
 
 
 async def _control(
