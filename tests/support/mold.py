@@ -83,16 +83,17 @@ class _Mold:
         self._process.wait()
 
 
-_molds: list[_Mold] = []
+#: By the interpreter: a test may have put one in its place that takes rights away.
+_molds: dict[str, _Mold] = {}
 
 
 def cast(arguments: Sequence[str], env: Mapping[str, str], out: int, log: int) -> "Cast | subprocess.Popen[bytes]":
     """Start ``mainstay`` with ``arguments``; ``out`` and ``log`` are the files it writes to."""
     if not _IS_POSSIBLE:
         return subprocess.Popen([sys.executable, "-m", "mainstay", *arguments], env=dict(env), stdout=out, stderr=log)
-    if not _molds:
-        _molds.append(_Mold())
-    return _molds[0].cast(arguments, env, out, log)
+    if sys.executable not in _molds:
+        _molds[sys.executable] = _Mold()
+    return _molds[sys.executable].cast(arguments, env, out, log)
 
 
 def _be(asked: dict[str, Any], fds: Sequence[int]) -> None:

@@ -29,7 +29,7 @@ RouteArgument = Annotated[str, typer.Argument(metavar="ROUTE", help="The route."
 
 @app.callback()
 def _cache() -> None:
-    """Kept answers: how many there are, letting go of them, and how each semantic cache stands.
+    """Kept answers, and how each semantic cache stands.
 
     \b
     Examples:
@@ -112,7 +112,9 @@ def _clear(config: ConfigOption = None, as_json: AsJson = False) -> None:
 
 @app.command("status")
 def _status(config: ConfigOption = None, as_json: AsJson = False) -> None:
-    """Say how the semantic cache of each route stands: what it has shown, and why it is off.
+    """Say how each route's semantic cache stands.
+
+    What it has shown, and why it is off.
 
     \b
     Examples:
@@ -136,7 +138,9 @@ def _off(
     why: Annotated[str, typer.Option(help="The reason, for whoever looks at it later.")] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Switch the semantic cache of a route off: no worker uses it from its next call on.
+    """Switch the semantic cache of a route off.
+
+    No worker uses it from its next call on.
 
     \b
     Examples:
@@ -148,7 +152,9 @@ def _off(
 
 @app.command("on")
 def _on(route: RouteArgument, config: ConfigOption = None) -> None:
-    """Switch a semantic cache on again that was switched off by hand; what it has shown still counts.
+    """Switch a semantic cache on again.
+
+    It was switched off by hand; what it has shown still counts.
 
     \b
     Examples:
@@ -160,7 +166,9 @@ def _on(route: RouteArgument, config: ConfigOption = None) -> None:
 
 @app.command("reset")
 def _reset(route: RouteArgument, config: ConfigOption = None) -> None:
-    """Begin a semantic cache anew: what it has shown counts no more, and it has to prove itself again.
+    """Begin a semantic cache anew.
+
+    What it has shown counts no more, and it has to prove itself again.
 
     \b
     Examples:
