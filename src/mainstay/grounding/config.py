@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJson
 from mainstay.core.config import Duration, LocalPath, Name, OrText, PositiveDuration, Secret, Section, Size, check_url
 
 __all__ = [
+    "BASE_NAME",
     "BaseName",
     "ChunkConfig",
     "EmbedderConfig",
@@ -24,8 +25,8 @@ __all__ = [
     "source_name",
 ]
 
-#: As the store has it.
-_BASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+#: What a base may be called, here and in every store.
+BASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SUBJECT = re.compile(r"(?:team|key|organisation):[^\s:][^\n]{0,127}|everyone")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -63,7 +64,7 @@ def _network(value: str) -> str:
 
 
 def _base(value: str) -> str:
-    if not _BASE.fullmatch(value):
+    if not BASE_NAME.fullmatch(value):
         raise ValueError(
             "is no name of a knowledge base: 1 to 64 letters, digits and - _ ., a letter or digit first; it is a file's"
             " name, and part of addresses"
@@ -72,7 +73,9 @@ def _base(value: str) -> str:
 
 
 #: The name of a knowledge base.
-BaseName = Annotated[str, AfterValidator(_base), WithJsonSchema({"type": "string", "pattern": f"^{_BASE.pattern}$"})]
+BaseName = Annotated[
+    str, AfterValidator(_base), WithJsonSchema({"type": "string", "pattern": f"^{BASE_NAME.pattern}$"})
+]
 #: The name of a group of people who may read a document.
 Group = Annotated[str, AfterValidator(_group)]
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from mainstay.core.clock import wall_ms
 from mainstay.core.errors import NotFound
+from mainstay.grounding.config import BASE_NAME
 from mainstay.grounding.matrix import Matrices
 from mainstay.grounding.port import Version
 from mainstay.grounding.snapshot import SqliteSnapshot
-from mainstay.grounding.store import NAME, RowStore, check_name
+from mainstay.grounding.store import RowStore, check_name
 from mainstay.grounding.tables import Connections
 from mainstay.grounding.tantivy import Lexicons
 
@@ -43,7 +44,7 @@ def open_store(
 
 def bases(folder: Path) -> tuple[str, ...]:
     """Return the names of the bases in ``folder``, sorted."""
-    return tuple(sorted(path.stem for path in folder.glob("*.db") if NAME.fullmatch(path.stem)))
+    return tuple(sorted(path.stem for path in folder.glob("*.db") if BASE_NAME.fullmatch(path.stem)))
 
 
 class SqliteStore(RowStore):

@@ -9,15 +9,15 @@ it, in every process. What it took out is told to :meth:`RowStore.on_change` bef
 rows, so that other processes can ask for it (:meth:`RowStore.closed_since`).
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mainstay.core.errors import InvalidRequest, MainstayError
 from mainstay.core.sources import Pin
 from mainstay.grounding import archive, corrections, garbage, holdings, revisions, tombstones, versions
+from mainstay.grounding.config import BASE_NAME
 from mainstay.grounding.contents import Contents
 from mainstay.grounding.corrections import Embed
 from mainstay.grounding.garbage import Collected
@@ -32,10 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["NAME", "RowStore", "check_name"]
+__all__ = ["RowStore", "check_name"]
 
-#: What a base may be called.
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: How long what was superseded can be asked for, and a swap be rolled back, by default: a week.
 _WINDOW = 7 * 24 * 3600.0
 
@@ -46,7 +44,7 @@ def check_name(name: str) -> None:
     Raises:
         InvalidRequest: it cannot.
     """
-    if not NAME.fullmatch(name):
+    if not BASE_NAME.fullmatch(name):
         raise InvalidRequest(
             "A knowledge base is named with letters, digits, '-', '_' and '.', 64 at most: choose another name.",
             param="name",

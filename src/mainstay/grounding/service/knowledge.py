@@ -10,7 +10,7 @@ from typing import Any
 from zipfile import is_zipfile
 
 from mainstay.core.errors import Conflict, InvalidRequest
-from mainstay.grounding.config import KnowledgeConfig, SourceConfig
+from mainstay.grounding.config import BASE_NAME, KnowledgeConfig, SourceConfig
 from mainstay.grounding.folders import too_large
 from mainstay.grounding.garbage import Collected
 from mainstay.grounding.ingest import add_file, ingest
@@ -22,7 +22,7 @@ from mainstay.grounding.service.shelves import PASSAGE, sizes_of_row
 from mainstay.grounding.service.sources import chosen, sources_of
 from mainstay.grounding.service.states import build, live
 from mainstay.grounding.shelf import Fetched
-from mainstay.grounding.store import NAME, check_name
+from mainstay.grounding.store import check_name
 
 __all__ = ["Knowledge"]
 
@@ -202,7 +202,7 @@ class Knowledge(Readers):
             Unavailable: the embedder is not installed, or cannot be reached.
         """
         row = self._row(base)
-        if not NAME.fullmatch(version):
+        if not BASE_NAME.fullmatch(version):
             raise InvalidRequest(
                 "A version is named with letters, digits, '-', '_' and '.', 64 at most: choose another name.",
                 param="version",
